@@ -1,0 +1,55 @@
+/**
+ * What the services in `rpc/` and `http/` ask of a member. Nothing here waits: an answer comes to the waiter,
+ * in this turn or a later one, and exactly once.
+ */
+import type { Outcome } from '../apply/outcome.js';
+import type { Bytes } from '../base/bytes.js';
+import type { ClusterId, MemberId } from '../base/ids.js';
+import type { ErrorName } from '../wire/errors.js';
+
+/** Field numbers of `etcdserverpb.InternalRaftRequest`: which request an entry carries. */
+export const requestField = {
+  range: 3,
+  put: 4,
+  deleteRange: 5,
+  txn: 6,
+  compaction: 7,
+  leaseGrant: 8,
+  leaseRevoke: 9,
+  alarm: 10,
+  leaseCheckpoint: 11,
+  clusterVersionSet: 1300,
+  clusterMemberAttrSet: 1301,
+} as const;
+export type RequestField = (typeof requestField)[keyof typeof requestField];
+
+export interface ProposalWaiter {
+  /** The entry was applied here. */
+  applied(outcome: Outcome): void;
+  /** It was not, or nobody knows: timed out, too large, too many requests, stopped. */
+  failed(error: ErrorName): void;
+}
+
+export interface ReadWaiter {
+  /** This member's state is now at least as new as any answer given before the read was asked for. */
+  confirmed(): void;
+  failed(error: ErrorName): void;
+}
+
+export interface MemberFront {
+  readonly memberId: MemberId;
+  readonly clusterId: ClusterId;
+  readonly term: number;
+  /** 0n when none is known. */
+  readonly leader: MemberId;
+  readonly isLeader: boolean;
+  /** The store's current revision. */
+  readonly revision: number;
+
+  /** Proposes the request encoded in `bytes[start, end)`, which is copied, as field `field` of an `InternalRaftRequest`. */
+  propose(field: RequestField, bytes: Bytes, start: number, end: number, waiter: ProposalWaiter): void;
+  /** One read-index round, shared by all that ask in a turn. */
+  readIndex(waiter: ReadWaiter): void;
+
+  nowMs(): number;
+}

@@ -1,0 +1,37 @@
+/**
+ * The port behind which stored revisions live. `io/` answers with LMDB, tests and the simulator from memory.
+ *
+ * A value is the encoded `mvccpb.KeyValue` of one revision; for a tombstone, a `KeyValue` with only the key.
+ * Beside the values stands a small book of named records (applied index, compaction marks, leases, alarms, members).
+ *
+ * Rules: everything given since the last `commit` becomes durable together or not at all, and in order;
+ * all is readable at once, durable or not; the store never runs ahead of the synced log (the member sees to that).
+ */
+import type { Bytes } from '../base/bytes.js';
+
+/** Called for each value in a scan; `tombstone` as it was appended. Return false to stop. The bytes are valid during the call only. */
+export type ValueVisitor = (main: number, sub: number, tombstone: boolean, value: Bytes) => boolean;
+
+export interface ValueStore {
+  /** Adds a revision. Revisions come in rising order. `value` is kept, not copied: the caller never writes to it again. */
+  append(main: number, sub: number, tombstone: boolean, value: Bytes): void;
+  /** The value of one revision, or undefined when it was dropped or never there. Valid until the next call of the store. */
+  get(main: number, sub: number): Bytes | undefined;
+  /** Visits revisions from (main, sub) on, in order, until the visitor returns false or `endMain` (exclusive) is reached. */
+  scan(main: number, sub: number, endMain: number, visit: ValueVisitor): void;
+  /** Removes a revision; compaction does. */
+  drop(main: number, sub: number, tombstone: boolean): void;
+
+  /** A named record: bucket and key as etcd's backend has them (`meta`/`consistent_index`, `lease`/8 bytes...). */
+  getRecord(bucket: string, key: Bytes): Bytes | undefined;
+  setRecord(bucket: string, key: Bytes, value: Bytes): void;
+  deleteRecord(bucket: string, key: Bytes): void;
+  /** In key order. */
+  scanRecords(bucket: string, visit: (key: Bytes, value: Bytes) => void): void;
+
+  /** Starts making durable all that was given so far. `done` comes later, in a turn of its own; commits end in order. */
+  commit(done: () => void): void;
+  /** Bytes the store takes on disk, and the part of them that is in use: etcd's dbSize and dbSizeInUse. */
+  sizeBytes(): number;
+  sizeInUseBytes(): number;
+}

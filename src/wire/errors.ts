@@ -1,0 +1,2 @@
+/** Placeholder until the table lands with the messages. */
+export type ErrorName = string;

@@ -6,7 +6,7 @@ export const noBytes: Bytes = new Uint8Array(0);
 
 /** Bytewise order, a prefix before what it begins: negative, 0 or positive, as `Array.sort` wants it. */
 export function compareBytes(a: Bytes, b: Bytes): number {
-  const shared = a.length < b.length ? a.length : b.length;
+  const shared = Math.min(a.length, b.length);
   for (let i = 0; i < shared; i++) {
     const difference = (a[i] as number) - (b[i] as number);
     if (difference !== 0) return difference;

@@ -47,8 +47,9 @@ export interface KeyIndex {
   /**
    * A put at (main, sub). When `find` would fail, a generation begins (create = main, version = 1); else version + 1.
    * Fills `into` with the new state. `storedBytes` may depend on create and version: it is given by `setStoredBytes` right after.
+   * Answers the lease that the replaced put had, `noLease` for a new generation: it saves the store a look-up on each put.
    */
-  put(key: Bytes, main: number, sub: number, lease: LeaseId, into: KeyState): void;
+  put(key: Bytes, main: number, sub: number, lease: LeaseId, into: KeyState): LeaseId;
   /** Names the length of the value that the last `put` made. */
   setStoredBytes(storedBytes: number): void;
   /** Ends the key's generation at (main, sub); false, without effect, when the key is not alive. */

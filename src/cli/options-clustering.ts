@@ -1,0 +1,151 @@
+/** Options of the cluster: who belongs to it, how it is found, how it keeps its history short. */
+import { boolean, duration, int, oneOf, someOf, text, uniqueTexts, urls } from './kinds.js';
+import { inFlagsOnly, none, option } from './option.js';
+
+const discovery = (key: string) => `discovery-config.client.${key}`;
+
+export const clustering = {
+  initialAdvertisePeerUrls: option(
+    'initial-advertise-peer-urls',
+    ['http://localhost:2380'],
+    urls,
+    'Peer URLs of this member that the others are told.',
+  ),
+  advertiseClientUrls: option(
+    'advertise-client-urls',
+    ['http://localhost:2379'],
+    urls,
+    'Client URLs of this member that clients are told.',
+  ),
+  initialCluster: option(
+    'initial-cluster',
+    'default=http://localhost:2380',
+    text,
+    'First members: name=url,name=url. By default this member alone.',
+  ),
+  initialClusterState: option(
+    'initial-cluster-state',
+    'new',
+    oneOf(['new', 'existing']),
+    '"new" founds a cluster, "existing" joins one. Ignored once there is data.',
+  ),
+  initialClusterToken: option(
+    'initial-cluster-token',
+    'etcd-cluster',
+    text,
+    'Keeps clusters apart that are founded from the same URLs.',
+  ),
+  discoveryEndpoints: option(
+    'discovery-endpoints',
+    none,
+    uniqueTexts,
+    'Endpoints of the cluster that helps to find the first members.',
+    discovery('endpoints'),
+  ),
+  discoveryToken: option('discovery-token', '', text, 'Token of the cluster to be found.', 'discovery-config.token'),
+  discoveryDialTimeoutMs: option(
+    'discovery-dial-timeout',
+    2000,
+    duration,
+    'Longest wait for a connection to the discovery cluster.',
+    discovery('dial-timeout'),
+  ),
+  discoveryRequestTimeoutMs: option(
+    'discovery-request-timeout',
+    5000,
+    duration,
+    'Longest wait for an answer of the discovery cluster.',
+    discovery('request-timeout'),
+  ),
+  discoveryKeepaliveTimeMs: option(
+    'discovery-keepalive-time',
+    2000,
+    duration,
+    'Silence after which the discovery cluster is pinged.',
+    discovery('keepalive-time'),
+  ),
+  discoveryKeepaliveTimeoutMs: option(
+    'discovery-keepalive-timeout',
+    6000,
+    duration,
+    'Wait for the answer to that ping.',
+    discovery('keepalive-timeout'),
+  ),
+  discoveryInsecureTransport: option(
+    'discovery-insecure-transport',
+    true,
+    boolean,
+    'Talk to the discovery cluster without TLS.',
+    discovery('secure.insecure-transport'),
+  ),
+  discoveryInsecureSkipTlsVerify: option(
+    'discovery-insecure-skip-tls-verify',
+    false,
+    boolean,
+    "Do not verify the discovery cluster's certificate: for tests only.",
+    discovery('secure.insecure-skip-tls-verify'),
+  ),
+  discoveryCert: option(
+    'discovery-cert',
+    '',
+    text,
+    'Certificate shown to the discovery cluster.',
+    discovery('secure.cert'),
+  ),
+  discoveryKey: option('discovery-key', '', text, 'Key of that certificate.', discovery('secure.key')),
+  discoveryCacert: option(
+    'discovery-cacert',
+    '',
+    text,
+    "Authorities that the discovery cluster's certificate is verified with.",
+    discovery('secure.cacert'),
+  ),
+  discoveryUser: option(
+    'discovery-user',
+    '',
+    text,
+    'User at the discovery cluster: name or name:password.',
+    discovery('auth.username'),
+  ),
+  discoveryPassword: option('discovery-password', '', text, 'Password of that user.', discovery('auth.password')),
+  discoveryFallback: option(
+    'discovery-fallback',
+    'exit',
+    oneOf(['exit', 'proxy']),
+    'What to do when discovery fails: "exit" alone is left.',
+    inFlagsOnly,
+  ),
+  discoverySrv: option('discovery-srv', '', text, 'Domain whose SRV records name the first members.'),
+  discoverySrvName: option('discovery-srv-name', '', text, 'Suffix of the SRV service name that is asked for.'),
+  strictReconfigCheck: option(
+    'strict-reconfig-check',
+    true,
+    boolean,
+    'Refuse membership changes that would lose the quorum.',
+  ),
+  preVote: option(
+    'pre-vote',
+    true,
+    boolean,
+    'Ask before a campaign whether it could be won, so that a returning member does not unseat the leader.',
+  ),
+  autoCompactionRetention: option(
+    'auto-compaction-retention',
+    '0',
+    text,
+    'History to keep when compacting by itself: a duration or hours, or revisions; 0 never compacts.',
+  ),
+  autoCompactionMode: option(
+    'auto-compaction-mode',
+    'periodic',
+    text,
+    'What the retention counts: "periodic" (time) or "revision".',
+  ),
+  v2Deprecation: option(
+    'v2-deprecation',
+    'write-only',
+    someOf(['write-only', 'write-only-skip-check', 'write-only-drop-data', 'gone']),
+    'Read and not heeded: "write-only" holds. Deprecated.',
+  ),
+  maxLearners: option('max-learners', 1, int, 'Most learners in the cluster.'),
+};

@@ -1,0 +1,131 @@
+/** Options of one member: its files, its limits, its sockets. */
+import type { FeatureGates } from './feature-gates.js';
+import { boolean, duration, features, int, int64, text, uint, uint32, uint64, urls } from './kinds.js';
+import { inFlagsOnly, none, option } from './option.js';
+
+export const member = {
+  name: option('name', 'default', text, 'Name of this member, for people to read.'),
+  dataDir: option('data-dir', '', text, 'Data directory; when empty, the name with ".etcd" appended.'),
+  walDir: option('wal-dir', '', text, 'Directory of the write-ahead log, when it is not to be in the data directory.'),
+  snapshotCount: option('snapshot-count', 10000, uint64, 'Applied entries after which a snapshot is taken.'),
+  snapshotCatchupEntries: option(
+    'snapshot-catchup-entries',
+    5000,
+    uint64,
+    'Entries kept in memory behind a snapshot, so that a slow follower can catch up without one.',
+  ),
+  maxSnapshots: option('max-snapshots', 5, uint, 'Snapshot files to keep; 0 keeps all. Deprecated since 3.6.'),
+  maxWals: option('max-wals', 5, uint, 'Log files to keep; 0 keeps all.'),
+  heartbeatIntervalMs: option('heartbeat-interval', 100, uint, 'Milliseconds between two heartbeats of the leader.'),
+  electionTimeoutMs: option(
+    'election-timeout',
+    1000,
+    uint,
+    'Milliseconds of silence after which a follower campaigns.',
+  ),
+  initialElectionTickAdvance: option(
+    'initial-election-tick-advance',
+    true,
+    boolean,
+    'Shorten the first wait for a leader after a start.',
+  ),
+  listenPeerUrls: option('listen-peer-urls', ['http://localhost:2380'], urls, 'Where other members connect.'),
+  listenClientUrls: option(
+    'listen-client-urls',
+    ['http://localhost:2379'],
+    urls,
+    'Where clients connect: gRPC, and HTTP unless --listen-client-http-urls is set.',
+  ),
+  listenClientHttpUrls: option(
+    'listen-client-http-urls',
+    none,
+    urls,
+    'Where HTTP clients connect; then --listen-client-urls serves gRPC alone.',
+  ),
+  quotaBackendBytes: option(
+    'quota-backend-bytes',
+    0,
+    int64,
+    'Size of the store at which writes are refused; 0 means 2 GiB, a negative number no limit.',
+  ),
+  backendBboltFreelistType: option(
+    'backend-bbolt-freelist-type',
+    '',
+    text,
+    'Read for compatibility: "array" or "map". There is no bbolt freelist here.',
+  ),
+  backendBatchIntervalMs: option(
+    'backend-batch-interval',
+    0,
+    duration,
+    'Longest wait before written values are committed to the value store; 0 means 100ms.',
+  ),
+  backendBatchLimit: option(
+    'backend-batch-limit',
+    0,
+    int,
+    'Most operations before written values are committed to the value store; 0 means 10000.',
+  ),
+  maxTxnOps: option('max-txn-ops', 128, uint, 'Most operations in one transaction.'),
+  maxRequestBytes: option('max-request-bytes', 1572864, uint, 'Largest request that is accepted.'),
+  maxConcurrentStreams: option(
+    'max-concurrent-streams',
+    4294967295,
+    uint32,
+    'Most streams that one client connection may have open.',
+  ),
+  grpcKeepaliveMinTimeMs: option(
+    'grpc-keepalive-min-time',
+    5000,
+    duration,
+    'Shortest time that clients must leave between two pings.',
+  ),
+  grpcKeepaliveIntervalMs: option(
+    'grpc-keepalive-interval',
+    7200000,
+    duration,
+    'Silence after which the server pings a client; 0 never does.',
+  ),
+  grpcKeepaliveTimeoutMs: option(
+    'grpc-keepalive-timeout',
+    20000,
+    duration,
+    'Wait for the answer to a ping before the connection is closed; 0 never closes it.',
+  ),
+  socketReusePort: option(
+    'socket-reuse-port',
+    false,
+    boolean,
+    'Set SO_REUSEPORT on listening sockets.',
+    'socket-options.reuse-port',
+  ),
+  socketReuseAddress: option(
+    'socket-reuse-address',
+    false,
+    boolean,
+    'Set SO_REUSEADDR on listening sockets.',
+    'socket-options.reuse-address',
+  ),
+  memoryMlock: option('memory-mlock', false, boolean, 'Keep the store in RAM.'),
+  raftReadTimeoutMs: option(
+    'raft-read-timeout',
+    5000,
+    duration,
+    'Silence after which a connection from a peer is closed; at least 5s.',
+    inFlagsOnly,
+  ),
+  raftWriteTimeoutMs: option(
+    'raft-write-timeout',
+    5000,
+    duration,
+    'Longest write to a peer before its connection is closed; at least 5s.',
+    inFlagsOnly,
+  ),
+  enableGrpcGateway: option('enable-grpc-gateway', true, boolean, 'Serve the JSON gateway below /v3/.'),
+  featureGates: option<FeatureGates>(
+    'feature-gates',
+    {},
+    features,
+    'Switches of alpha and beta features: A=true,B=false.',
+  ),
+};

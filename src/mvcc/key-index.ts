@@ -55,7 +55,10 @@ export interface KeyIndex {
   /** Ends the key's generation at (main, sub); false, without effect, when the key is not alive. */
   tombstone(key: Bytes, main: number, sub: number): boolean;
 
-  /** Loading: adds a revision as the value store has it, in rising order of (main, sub). A tombstone for a key that is not alive is let be. */
+  /**
+   * Loading: adds a revision as the value store has it, in rising order of (main, sub); `state` is used as scratch.
+   * A tombstone for a key that is not alive is remembered, so that the next compaction drops it from the store too.
+   */
   restore(key: Bytes, state: KeyState, tombstone: boolean): void;
 
   /** Visits the keys of [key, end) that are alive at `revision`, in order. The visitor must not change the index. */
@@ -64,9 +67,10 @@ export interface KeyIndex {
   count(key: Bytes, end: Bytes | undefined, revision: number): number;
 
   /**
-   * One slice of a compaction to `revision`: from `from` on (undefined: from the first key), for at most `maxKeys` keys.
-   * Each key keeps its newest revision <= `revision` and all after it; a tombstone that would be kept so is dropped with
-   * its generation when its main < `revision`... exactly as etcd's `keyIndex.compact`/`doCompact` do, which the tests hold it to.
+   * One slice of a compaction to `revision`: from `from` on (undefined: from the first key), for about `maxKeys` keys and
+   * dropped revisions. Each key keeps its newest revision <= `revision` and all after it; a tombstone that would be kept so
+   * is dropped too, unless its main is `revision` itself. The index may change between slices, at revisions above `revision`.
+   * What is dropped is exactly what etcd deletes from its `key` bucket.
    * Answers the key to go on from, or undefined when all keys were seen.
    */
   compact(revision: number, from: Bytes | undefined, maxKeys: number, dropped: DroppedVisitor): Bytes | undefined;

@@ -31,7 +31,8 @@ export function concatBytes(parts: readonly Bytes[]): Bytes {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A byte-order mark is text like any other: a name that begins with one is another name.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export function utf8(text: string): Bytes {
   return encoder.encode(text);

@@ -1,0 +1,23 @@
+/** The rarer messages go through the generated codecs; this is their one door, so that a fault is a value here too. */
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
+import type { Bytes } from '../../base/bytes.js';
+import { type DecodeFailure, decodeFailure } from '../proto/failure.js';
+
+export type Generated<Schema extends DescMessage> =
+  | { readonly ok: true; readonly message: MessageShape<Schema> }
+  | { readonly ok: false; readonly failure: DecodeFailure };
+
+/** Bytes fields of the message are views into `bytes`: copy what must outlive them. */
+export function decodeGenerated<Schema extends DescMessage>(
+  schema: Schema,
+  bytes: Bytes,
+  start: number,
+  end: number,
+): Generated<Schema> {
+  try {
+    return { ok: true, message: fromBinary(schema, bytes.subarray(start, end)) };
+  } catch (fault) {
+    // The strict text decoder throws a TypeError of its own; all else is about the wire format.
+    return { ok: false, failure: fault instanceof TypeError ? decodeFailure.invalidUtf8 : decodeFailure.malformed };
+  }
+}

@@ -1,0 +1,42 @@
+/** Where a listen URL points, and Go's words for why one cannot listen there. */
+
+export interface ListenPlace {
+  /** Empty for every address. */
+  readonly host: string;
+  readonly port: number;
+  /** Of a unix socket; else empty. */
+  readonly path: string;
+}
+
+export function listenPlace(url: string): ListenPlace {
+  const unix = /^unixs?:\/\/(.+)$/.exec(url);
+  if (unix !== null) return { host: '', port: 0, path: unix[1] as string };
+  const { hostname, port, protocol } = new URL(url);
+  const host = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
+  return { host, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port), path: '' };
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'bind: address already in use',
+  EADDRNOTAVAIL: 'bind: cannot assign requested address',
+  EACCES: 'bind: permission denied',
+  EAFNOSUPPORT: 'socket: address family not supported by protocol',
+  ENOENT: 'bind: no such file or directory',
+};
+
+/** `listen tcp 127.0.0.1:2379: bind: address already in use` */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+
+  constructor(place: ListenPlace, cause: NodeJS.ErrnoException & { address?: string }) {
+    super(listenText(place, cause), { cause });
+  }
+}
+
+function listenText(place: ListenPlace, cause: NodeJS.ErrnoException & { address?: string }): string {
+  if (cause.code === 'ENOTFOUND') return `listen tcp: lookup ${place.host}: no such host`;
+  const reason = reasons[cause.code ?? ''] ?? cause.message;
+  if (place.path !== '') return `listen unix ${place.path}: ${reason}`;
+  const host = cause.address ?? place.host;
+  return `listen tcp ${host.includes(':') ? `[${host}]` : host}:${place.port}: ${reason}`;
+}

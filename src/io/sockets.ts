@@ -1,0 +1,121 @@
+/**
+ * A socket and the HTTP/2 state machine behind it: chunks in, one write a turn out, and backpressure both ways.
+ *
+ * When the kernel takes no more, the connection stops producing (`sender.blocked`); when even what was produced anyway
+ * piles up, nothing more is read. A peer that takes nothing for as long as an unanswered ping may last is given up:
+ * grpc-go sets TCP_USER_TIMEOUT for that.
+ */
+import type { Socket } from 'node:net';
+import type { Bytes } from '../base/bytes.js';
+import type { Connection } from '../wire/http2/connection.js';
+import type { Stream } from '../wire/http2/stream.js';
+import type { Flushable, Turn } from './turn.js';
+
+/** Beyond this in the socket's queue the connection is blocked, and beyond `unreadBytesMax` the peer is not read. */
+const socketQueueBytesMax = 131_072;
+const unreadBytesMax = 1_048_576;
+/** How long a socket that we have ended may take to close; a peer still sending would lose our last words if it were cut. */
+const lingerMs = 1_000;
+
+/** What a socket drives: `ServerConnection` or `ClientConnection`. */
+export interface Machine<S extends Stream> {
+  readonly http2: Connection<S>;
+  receive(chunk: Bytes, nowMs: number): void;
+  takeOutput(): Bytes[];
+  tick(nowMs: number): void;
+}
+
+export class MachineSocket<S extends Stream> implements Flushable {
+  #machine: Machine<S> | undefined;
+  #blockedSinceMs = 0;
+  #ended = false;
+  readonly #written: () => void;
+
+  constructor(
+    readonly socket: Socket,
+    readonly turn: Turn,
+    readonly nowMs: () => number,
+    readonly onClose: (socket: MachineSocket<S>) => void,
+  ) {
+    this.#written = () => this.#machine?.http2.sender.output.written();
+  }
+
+  /** Begins: from here on the socket's bytes are the machine's. */
+  attach(machine: Machine<S>): void {
+    this.#machine = machine;
+    const { socket } = this;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk) => {
+      machine.receive(chunk, this.nowMs());
+      this.turn.begin();
+      if (machine.http2.finished) this.turn.markDirty(this);
+    });
+    socket.on('drain', () => this.#drained(machine));
+    socket.on('end', () => socket.end());
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      machine.http2.lost();
+      this.turn.begin();
+      this.onClose(this);
+    });
+  }
+
+  get machine(): Machine<S> | undefined {
+    return this.#machine;
+  }
+
+  flush(): void {
+    const machine = this.#machine;
+    if (machine === undefined || this.socket.destroyed) return;
+    const { sender } = machine.http2;
+    do {
+      this.#write(machine.takeOutput());
+      if (this.socket.writableLength > socketQueueBytesMax) this.#block(machine);
+      else if (sender.queuedBytes > 0) sender.pump();
+    } while (!sender.blocked && sender.output.pendingBytes > 0);
+    if (machine.http2.finished) this.#finish();
+  }
+
+  #write(chunks: readonly Bytes[]): void {
+    if (chunks.length === 0 || this.#ended) return;
+    if (chunks.length === 1) {
+      this.socket.write(chunks[0] as Bytes, this.#written);
+      return;
+    }
+    this.socket.cork();
+    for (const chunk of chunks) this.socket.write(chunk, this.#written);
+    this.socket.uncork();
+  }
+
+  #block(machine: Machine<S>): void {
+    const { sender } = machine.http2;
+    if (!sender.blocked) this.#blockedSinceMs = this.nowMs();
+    sender.blocked = true;
+    if (this.socket.writableLength > unreadBytesMax) this.socket.pause();
+  }
+
+  #drained(machine: Machine<S>): void {
+    const { sender } = machine.http2;
+    if (!sender.blocked) return;
+    sender.blocked = false;
+    this.socket.resume();
+    sender.pump();
+    this.flush();
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.socket.end();
+    setTimeout(() => this.socket.destroy(), lingerMs).unref();
+  }
+
+  tick(nowMs: number): void {
+    const machine = this.#machine;
+    if (machine === undefined) return;
+    machine.tick(nowMs);
+    const { http2 } = machine;
+    if (http2.sender.blocked && nowMs - this.#blockedSinceMs >= http2.limits.keepalive.timeoutMs) this.socket.destroy();
+    if (http2.finished && !this.#ended) this.turn.markDirty(this);
+  }
+}

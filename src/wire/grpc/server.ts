@@ -1,0 +1,461 @@
+/**
+ * gRPC over HTTP/2, server half.
+ *
+ *     const server = createGrpcServer(services, { inflate });
+ *     const connection = server.connect({ peer, pool, nowMs, wake });
+ *     connection.receive(chunk, nowMs);            // calls methods, which reply into the output
+ *     for (const bytes of connection.takeOutput()) socket.write(bytes);
+ *
+ * `io/listener.ts` does this for real sockets. `wake` is called when there is output after there was none.
+ *
+ * A call's life: headers (`#begin`: find the method, or refuse at once) -> messages, in place where they lie whole in a
+ * chunk -> `reply`, or `send` and `end`, or `fail`. A unary reply is one piece of output: headers, message and trailers
+ * from blocks encoded once for the connection.
+ *
+ * Memory: a message over the stream's window needs a loan of window to come whole, and a connection lends no more than
+ * `loanBytesMax` at a time; calls that must wait for theirs do so in order. See also `Inbox` and `Sender`.
+ */
+import { type Bytes, noBytes } from '../../base/bytes.js';
+import { Connection, type ConnectionLimits, connectionDefaults, type StreamEvents } from '../http2/connection.js';
+import type { HeaderBlock } from '../http2/hpack-decoder.js';
+import { type Header, RepeatedBlock } from '../http2/hpack-encoder.js';
+import type { ChunkPool } from '../http2/output.js';
+import { errorCode, flag, frameHeaderBytes, frameType, readUint32, writeFrameHeader } from '../http2/protocol.js';
+import { copyBytes } from '../http2/sender.js';
+import { messagePrefixBytes, sendMessage, writePrefix } from './messages.js';
+import { grpcContentType, type Refusal, Registry } from './request-head.js';
+import { ServerCall } from './server-call.js';
+import { type GrpcCode, grpcCode, type Services } from './service.js';
+import { encodeStatusText } from './status.js';
+
+/** Undoes a compression: the message, or why not. No more than `limitBytes` may come out. */
+export type Inflate = (
+  bytes: Bytes,
+  start: number,
+  end: number,
+  limitBytes: number,
+) => Bytes | 'tooLarge' | 'malformed';
+
+export interface GrpcLimits extends ConnectionLimits {
+  /** etcd: `max-request-bytes` + 512 KiB. */
+  readonly messageBytesMax: number;
+  /** Window lent to one connection's large messages at a time. */
+  readonly loanBytesMax: number;
+  /** Unfinished messages one connection may have in memory before further calls are refused. */
+  readonly heldBytesMax: number;
+}
+
+export const grpcDefaults: GrpcLimits = {
+  ...connectionDefaults,
+  messageBytesMax: 2_097_152,
+  loanBytesMax: 67_108_864,
+  heldBytesMax: 268_435_456,
+};
+
+export interface GrpcServerOptions extends Partial<GrpcLimits> {
+  /** By the name in `grpc-encoding`; without an entry a compression is refused. */
+  readonly inflate?: Readonly<Record<string, Inflate>>;
+}
+
+/** What a connection is told of the outside. */
+export interface ConnectionHost {
+  /** `127.0.0.1:51312`, or a socket's path. */
+  readonly peer: string;
+  readonly pool: ChunkPool;
+  readonly nowMs: number;
+  /** There is output, after there was none. */
+  readonly wake: () => void;
+}
+
+export interface GrpcServer {
+  readonly limits: GrpcLimits;
+  connect(host: ConnectionHost): ServerConnection;
+}
+
+export function createGrpcServer(services: Services, options: GrpcServerOptions = {}): GrpcServer {
+  const { inflate = {}, ...given } = options;
+  const limits: GrpcLimits = { ...grpcDefaults, ...given };
+  const registry = new Registry(services, (encoding) => Object.hasOwn(inflate, encoding));
+  return { limits, connect: (host) => new ServerConnection(registry, inflate, limits, host) };
+}
+
+const statusOk: Header = { name: ':status', value: '200' };
+
+export class ServerConnection implements StreamEvents<ServerCall> {
+  readonly http2: Connection<ServerCall>;
+  readonly peer: string;
+  readonly #registry: Registry;
+  readonly #inflate: Readonly<Record<string, Inflate>>;
+  readonly #limits: GrpcLimits;
+  readonly #okHeaders: RepeatedBlock;
+  readonly #okTrailers: RepeatedBlock;
+  /** No call's deadline is earlier. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #heldBytes = 0;
+  #loanedBytes = 0;
+  #borrowers: ServerCall[] = [];
+
+  constructor(
+    registry: Registry,
+    inflate: Readonly<Record<string, Inflate>>,
+    limits: GrpcLimits,
+    host: ConnectionHost,
+  ) {
+    this.#registry = registry;
+    this.#inflate = inflate;
+    this.#limits = limits;
+    this.peer = host.peer;
+    this.http2 = new Connection('server', limits, this, host);
+    const { encoder } = this.http2.sender;
+    this.#okHeaders = new RepeatedBlock(encoder, [statusOk, { name: 'content-type', value: grpcContentType }]);
+    this.#okTrailers = new RepeatedBlock(encoder, [{ name: 'grpc-status', value: '0' }]);
+  }
+
+  receive(chunk: Bytes, nowMs: number): void {
+    this.http2.receive(chunk, nowMs);
+  }
+
+  takeOutput(): Bytes[] {
+    return this.http2.sender.output.take();
+  }
+
+  /** To be called a few times a second; deadlines are as exact as that. */
+  tick(nowMs: number): void {
+    this.http2.tick(nowMs);
+    if (nowMs >= this.#deadlineMs) this.#passDeadlines(nowMs);
+  }
+
+  /** Unfinished messages and untaken data in memory. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  // Calls begin
+
+  open(id: number): ServerCall | undefined {
+    return this.#heldBytes > this.#limits.heldBytesMax ? undefined : new ServerCall(id, this);
+  }
+
+  headers(call: ServerCall, block: HeaderBlock, ended: boolean): void {
+    if (call.head === undefined) this.#begin(call, block);
+    if (ended) this.#finishInput(call);
+  }
+
+  #begin(call: ServerCall, block: HeaderBlock) {
+    const head = this.#registry.headOf(block);
+    call.head = head;
+    call.path = head.path;
+    if (head.refusal !== undefined) return this.#refuse(call, head.contentType, head.refusal);
+    call.method = head.method;
+    if (head.timeoutMs !== Number.POSITIVE_INFINITY) {
+      call.deadlineMs = this.http2.nowMs + head.timeoutMs;
+      if (call.deadlineMs < this.#deadlineMs) this.#deadlineMs = call.deadlineMs;
+    }
+    if (head.method?.open !== undefined) head.method.open(call);
+  }
+
+  #refuse(call: ServerCall, contentType: string, refusal: Refusal): void {
+    const headers: Header[] = [
+      { name: ':status', value: String(refusal.httpStatus), index: 'passing' },
+      { name: 'content-type', value: contentType },
+      { name: 'grpc-status', value: String(refusal.code), index: 'passing' },
+      { name: 'grpc-message', value: encodeStatusText(refusal.text), index: 'passing' },
+    ];
+    if (refusal.acceptEncoding) {
+      headers.push({ name: 'grpc-accept-encoding', value: Object.keys(this.#inflate).join(','), index: 'passing' });
+    }
+    this.#ended(call);
+    this.http2.sender.end(call, new RepeatedBlock(this.http2.sender.encoder, headers));
+  }
+
+  // Messages in
+
+  data(call: ServerCall, bytes: Bytes, start: number, end: number, ended: boolean): void {
+    if (call.ended) return;
+    if (call.paused || call.inbox !== undefined) {
+      this.#hold(call, bytes, start, end);
+      if (!call.paused) this.#readInbox(call);
+    } else if (start < end) {
+      const used = this.#readMessages(call, bytes, start, end);
+      if (used < end) {
+        this.#hold(call, bytes, used, end);
+        this.#borrow(call);
+      }
+    }
+    if (ended) this.#finishInput(call);
+  }
+
+  /** Hands on all whole messages; answers where the first unfinished one begins. */
+  #readMessages(call: ServerCall, bytes: Bytes, start: number, end: number): number {
+    let at = start;
+    call.reading = true;
+    while (!call.ended && !call.paused && end - at >= messagePrefixBytes) {
+      const length = readUint32(bytes, at + 1);
+      const max = this.#limits.messageBytesMax;
+      if (length > max) {
+        this.fail(call, grpcCode.resourceExhausted, `grpc: received message larger than max (${length} vs. ${max})`);
+        break;
+      }
+      const from = at + messagePrefixBytes;
+      if (length > end - from) break;
+      at = from + length;
+      this.#granted(call, messagePrefixBytes + length);
+      this.#message(call, bytes[from - messagePrefixBytes] as number, bytes, from, at);
+    }
+    call.reading = false;
+    return call.ended ? end : at;
+  }
+
+  #readInbox(call: ServerCall): void {
+    const { inbox } = call;
+    if (inbox === undefined) return;
+    const used = this.#readMessages(call, inbox.bytes, 0, inbox.length);
+    if (call.inbox === undefined) return; // The call has ended, and what it held is gone.
+    this.#heldBytes -= used;
+    inbox.drop(used);
+    if (inbox.length === 0) call.inbox = undefined;
+    else if (!call.paused) this.#borrow(call);
+  }
+
+  #hold(call: ServerCall, bytes: Bytes, start: number, end: number): void {
+    if (start === end) return;
+    call.newInbox().add(bytes, start, end);
+    this.#heldBytes += end - start;
+  }
+
+  #message(call: ServerCall, format: number, bytes: Bytes, start: number, end: number) {
+    if (format === 0) return this.#deliver(call, bytes, start, end);
+    if (format !== 1) {
+      return this.fail(call, grpcCode.internal, `grpc: received unexpected payload format ${format}`);
+    }
+    const inflate = this.#inflate[call.head?.encoding ?? ''];
+    if (inflate === undefined) {
+      return this.fail(call, grpcCode.internal, 'grpc: compressed flag set with identity or empty encoding');
+    }
+    const max = this.#limits.messageBytesMax;
+    const message = inflate(bytes, start, end, max);
+    if (message === 'malformed') {
+      return this.fail(call, grpcCode.internal, 'grpc: failed to decompress the message: gzip: invalid header');
+    }
+    if (message === 'tooLarge') {
+      const text = `grpc: received message after decompression larger than max ${max}`;
+      return this.fail(call, grpcCode.resourceExhausted, text);
+    }
+    this.#deliver(call, message, 0, message.length);
+  }
+
+  #deliver(call: ServerCall, bytes: Bytes, start: number, end: number) {
+    const { method } = call;
+    if (method === undefined) return;
+    call.messages++;
+    switch (method.kind) {
+      case 'unary':
+        // As grpc-go: the first message is the request, whatever follows it.
+        if (call.messages === 1) method.message(call, bytes, start, end);
+        return;
+      case 'serverStream':
+        if (call.messages > 1) return this.fail(call, grpcCode.internal, manyMessages);
+        call.only = bytes.slice(start, end);
+        this.#heldBytes += call.only.length;
+        return;
+      case 'clientStream':
+      case 'bidi':
+        return method.message(call, bytes, start, end);
+    }
+  }
+
+  /** The client has ended its side, and all of its messages have been handed on. */
+  #finishInput(call: ServerCall) {
+    const { method } = call;
+    if (call.paused || call.ended || call.inputFinished || method === undefined) return;
+    call.inputFinished = true;
+    if (call.inbox !== undefined) {
+      return this.fail(call, method.kind === 'unary' ? grpcCode.unknown : grpcCode.internal, 'unexpected EOF');
+    }
+    switch (method.kind) {
+      case 'unary':
+        if (call.messages === 0) this.fail(call, grpcCode.unknown, 'EOF');
+        return;
+      case 'serverStream': {
+        if (call.messages === 0) return this.fail(call, grpcCode.internal, noMessage);
+        const only = call.only;
+        this.#heldBytes -= only.length;
+        call.only = noBytes;
+        return method.message(call, only, 0, only.length);
+      }
+      case 'clientStream':
+      case 'bidi':
+        return method.halfClosed?.(call);
+    }
+  }
+
+  resume(call: ServerCall): void {
+    if (call.reading) return;
+    this.#readInbox(call);
+    if (call.remoteClosed) this.#finishInput(call);
+  }
+
+  // Window for large messages
+
+  /** Gives window back for bytes taken in, but for what was only lent. */
+  #granted(call: ServerCall, length: number): void {
+    if (call.remoteClosed) return;
+    const lent = Math.min(call.loanBytes, length);
+    if (lent > 0) this.#repay(call);
+    this.http2.granted(call, length - lent);
+  }
+
+  /** Lends a call the window that its unfinished message needs. */
+  #borrow(call: ServerCall): void {
+    const { inbox } = call;
+    if (inbox === undefined || call.loanBytes > 0 || call.remoteClosed) return;
+    const missing = inbox.wholeLength() - inbox.length - call.receiveWindow;
+    if (missing <= 0) return;
+    call.loanBytes = missing;
+    this.#borrowers.push(call);
+    this.#lend();
+  }
+
+  #lend(): void {
+    while (this.#borrowers.length > 0) {
+      const call = this.#borrowers[0] as ServerCall;
+      const fits = this.#loanedBytes === 0 || this.#loanedBytes + call.loanBytes <= this.#limits.loanBytesMax;
+      if (!fits) return;
+      this.#borrowers.shift();
+      call.lent = true;
+      this.#loanedBytes += call.loanBytes;
+      this.http2.grantOwed(call, call.loanBytes);
+    }
+  }
+
+  #repay(call: ServerCall): void {
+    if (call.loanBytes === 0) return;
+    if (call.lent) this.#loanedBytes -= call.loanBytes;
+    else this.#borrowers.splice(this.#borrowers.indexOf(call), 1);
+    call.lent = false;
+    call.loanBytes = 0;
+    this.#lend();
+  }
+
+  // Answers out
+
+  /** The whole of a unary answer; where the windows allow, in one piece. */
+  reply(call: ServerCall, message: Bytes, start: number, end: number) {
+    const { sender } = this.http2;
+    const length = end - start + messagePrefixBytes;
+    if (call.headersSent || !sender.canSend(call, length) || call.head?.contentType !== grpcContentType) {
+      this.send(call, message, start, end, false);
+      return this.end(call);
+    }
+    this.#ended(call);
+    const headers = this.#okHeaders.bytes();
+    this.#append(headers, (frameType.headers << 8) | flag.endHeaders, call.id);
+    const at = sender.output.reserve(frameHeaderBytes + length);
+    const bytes = sender.output.bytes;
+    const from = writePrefix(bytes, writeFrameHeader(bytes, at, length, frameType.data << 8, call.id), end - start);
+    copyBytes(bytes, from, message, start, end);
+    sender.output.length = from + end - start;
+    sender.sent(call, length);
+    this.#append(this.#okTrailers.bytes(), (frameType.headers << 8) | flag.endHeaders | flag.endStream, call.id);
+    this.http2.endWritten(call);
+  }
+
+  #append(block: Bytes, kind: number, id: number): void {
+    const { output } = this.http2.sender;
+    const at = output.reserve(frameHeaderBytes + block.length);
+    const payload = writeFrameHeader(output.bytes, at, block.length, kind, id);
+    copyBytes(output.bytes, payload, block, 0, block.length);
+    output.length = payload + block.length;
+  }
+
+  #sendHeaders(call: ServerCall): void {
+    if (call.headersSent) return;
+    call.headersSent = true;
+    const contentType = call.head?.contentType ?? grpcContentType;
+    const { sender } = this.http2;
+    const block =
+      contentType === grpcContentType
+        ? this.#okHeaders.bytes()
+        : sender.encoder.encode([statusOk, { name: 'content-type', value: contentType, index: 'passing' }]);
+    sender.headers(call.id, block, false);
+  }
+
+  send(call: ServerCall, message: Bytes, start: number, end: number, owned: boolean): void {
+    this.#sendHeaders(call);
+    sendMessage(this.http2.sender, call, message, start, end, owned, false);
+  }
+
+  end(call: ServerCall): void {
+    this.#sendHeaders(call);
+    this.#ended(call);
+    this.http2.sender.end(call, this.#okTrailers);
+  }
+
+  fail(call: ServerCall, code: GrpcCode, text: string): void {
+    const { sender } = this.http2;
+    const headers: Header[] = [];
+    if (!call.headersSent) {
+      headers.push(statusOk, { name: 'content-type', value: call.head?.contentType ?? grpcContentType });
+    }
+    headers.push(
+      { name: 'grpc-status', value: String(code), index: 'passing' },
+      { name: 'grpc-message', value: encodeStatusText(text), index: 'passing' },
+    );
+    this.#ended(call);
+    sender.end(call, new RepeatedBlock(sender.encoder, headers));
+  }
+
+  // Calls end
+
+  /** From here on the method hears no more of the call; what it has queued still goes out. */
+  #ended(call: ServerCall): void {
+    call.ended = true;
+    this.#heldBytes -= call.heldBytes;
+    call.inbox = undefined;
+    call.only = noBytes;
+    this.#repay(call);
+  }
+
+  aborted(call: ServerCall): void {
+    if (call.ended) return;
+    this.#ended(call);
+    call.method?.canceled?.(call);
+  }
+
+  drained(call: ServerCall): void {
+    if (!call.ended) call.method?.drained?.(call);
+  }
+
+  #passDeadlines(nowMs: number): void {
+    let next = Number.POSITIVE_INFINITY;
+    const late: ServerCall[] = [];
+    for (const call of this.http2.all()) {
+      if (call.ended) continue;
+      if (call.deadlineMs <= nowMs) late.push(call);
+      else if (call.deadlineMs < next) next = call.deadlineMs;
+    }
+    this.#deadlineMs = next;
+    for (const call of late) {
+      if (call.ended) continue;
+      this.fail(call, grpcCode.deadlineExceeded, 'context deadline exceeded');
+      call.method?.canceled?.(call);
+    }
+  }
+
+  goneAway(): void {}
+
+  settled(): void {}
+
+  /** Begins a graceful end: calls in flight are served, new ones are not; `http2.finished` says when all is done. */
+  drain(): void {
+    this.http2.drain('graceful_stop');
+  }
+
+  /** Ends at once, telling the client. */
+  close(): void {
+    this.http2.fail(errorCode.noError, 'server stopped');
+  }
+}
+
+const noMessage = 'cardinality violation: received no request message from non-client-streaming RPC';
+const manyMessages = 'cardinality violation: received multiple request messages for non-client-streaming RPC';

@@ -62,6 +62,14 @@ export class ServerCall extends Stream implements Call {
     if (!this.ended) this.connection.send(this, message, start, end, owned);
   }
 
+  beginMessage(lengthBytes: number): void {
+    if (!this.ended) this.connection.beginMessage(this, lengthBytes);
+  }
+
+  sendPart(part: Bytes): void {
+    if (!this.ended) this.connection.sendPart(this, part);
+  }
+
   end(): void {
     if (!this.ended) this.connection.end(this);
   }

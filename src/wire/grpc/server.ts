@@ -385,6 +385,19 @@ export class ServerConnection implements StreamEvents<ServerCall> {
     sendMessage(this.http2.sender, call, message, start, end, owned, false);
   }
 
+  beginMessage(call: ServerCall, length: number): void {
+    this.#sendHeaders(call);
+    const prefix = new Uint8Array(messagePrefixBytes);
+    writePrefix(prefix, 0, length);
+    this.sendPart(call, prefix);
+  }
+
+  sendPart(call: ServerCall, part: Bytes): void {
+    const { sender } = this.http2;
+    sender.enqueue(call, part);
+    sender.pumpStream(call);
+  }
+
   end(call: ServerCall): void {
     this.#sendHeaders(call);
     this.#ended(call);

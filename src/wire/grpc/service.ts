@@ -51,6 +51,13 @@ export interface Call {
   reply(message: Bytes, start?: number, end?: number): void;
   /** One message of a stream. Copies `message[start, end)` before it returns, unless `owned`: then it keeps the bytes. */
   send(message: Bytes, start?: number, end?: number, owned?: boolean): void;
+  /**
+   * A message too big to be in memory whole: its length first, then its bytes, part by part, in as many turns as it takes.
+   * What is begun must be brought to its length, or the call be failed.
+   */
+  beginMessage(lengthBytes: number): void;
+  /** The next part of the message begun; keeps the bytes, which the caller no longer touches. */
+  sendPart(part: Bytes): void;
   /** Ends the call with status OK. */
   end(): void;
   /** Ends the call with a status other than OK; what was sent before still goes out first. */

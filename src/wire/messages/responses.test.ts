@@ -6,6 +6,7 @@ import { type Bytes, text, utf8 } from '../../base/bytes.js';
 import type { ClusterId, LeaseId, MemberId } from '../../base/ids.js';
 import type { Random } from '../../base/random.js';
 import { forSeeds } from '../../base/seeds.js';
+import { Slab } from '../../base/slab.js';
 import * as rpc from '../../gen/etcdserverpb/rpc_pb.js';
 import { EventSchema, KeyValueSchema } from '../../gen/mvccpb/kv_pb.js';
 import { decodeFailure } from '../proto/failure.js';
@@ -227,6 +228,7 @@ test('watch answers, with and without events', () => {
 
 test('a key-value is encoded as Go does, to the byte, and read back', () => {
   const one = new KeyValue();
+  const slab = new Slab();
   forSeeds(300, (random) => {
     const bytes = anyKv(random);
     const meant = kv(bytes);
@@ -234,6 +236,7 @@ test('a key-value is encoded as Go does, to the byte, and read back', () => {
     equal(one.decode(read, 0, read.length), decodeFailure.none);
     equal(one.sizeBytes(), bytes.length);
     deepEqual(one.encode(), bytes);
+    deepEqual(one.encodeFrom(slab), bytes);
     const amid = new Uint8Array(bytes.length + 5);
     equal(one.encodeInto(amid, 2), 2 + bytes.length);
     deepEqual(amid.subarray(2, -3), bytes);

@@ -1,0 +1,185 @@
+/**
+ * Transactions.
+ *
+ *     compare     all compares first, nested ones along the chosen branches too: they do not see what the transaction writes
+ *     check       the chosen operations, in order; the first that cannot be done refuses the whole, without effect
+ *     execute     in order; reads see earlier writes; all writes share one main revision
+ *
+ * The branches chosen are kept as a list in the order in which the nested transactions stand, so all three walk alike.
+ */
+import { type Bytes, compareBytes, noBytes } from '../base/bytes.js';
+import { RangeCursor } from '../mvcc/range-cursor.js';
+import type { Store } from '../mvcc/store.js';
+import type { WriteTxn } from '../mvcc/write-txn.js';
+import type { ErrorName } from '../wire/errors.js';
+import type { DeleteRangeRequest, PutRequest, RangeRequest } from '../wire/messages/kv-requests.js';
+import {
+  beginNestedTxn,
+  beginOpRange,
+  endNestedTxn,
+  writeOpDeleteRange,
+  writeOpPut,
+  writeSucceeded,
+} from '../wire/messages/txn-body.js';
+import type { RequestOp, TxnRequest } from '../wire/messages/txn-request.js';
+import { Writer } from '../wire/proto/writer.js';
+import { Comparer, openEnd } from './compare.js';
+import type { KvApplier } from './kv-applier.js';
+import type { Outcome } from './outcome.js';
+
+/** A body that grew beyond this is not kept for the next transaction. */
+const keptBodyBytesMax = 1024 * 1024;
+const responsesTag = 0x1a;
+
+export class TxnApplier {
+  readonly #store: Store;
+  readonly #kv: KvApplier;
+  readonly #comparer: Comparer;
+  readonly #cursor: RangeCursor;
+  #body = new Writer(1024);
+  /** Whether each transaction's compares hold, in the order they are met. */
+  #path: boolean[] = [];
+  #step = 0;
+  /** Writes that were checked so far, as far as they tell whether a key is there. */
+  #writes: (PutRequest | DeleteRangeRequest)[] = [];
+
+  constructor(store: Store, kv: KvApplier) {
+    this.#store = store;
+    this.#kv = kv;
+    this.#comparer = new Comparer(store);
+    this.#cursor = new RangeCursor(store);
+  }
+
+  apply(request: TxnRequest, wanted: boolean): Outcome {
+    this.#path = [];
+    this.#choose(request);
+    this.#step = 0;
+    this.#writes = [];
+    const error = this.#check(request);
+    if (error !== undefined) return { kind: 'refused', error, revision: this.#store.revision };
+    this.#step = 0;
+    const body = this.#body;
+    body.reset();
+    writeSucceeded(body, this.#path[0] === true);
+    const txn = this.#store.begin();
+    this.#execute(txn, request, wanted);
+    const revision = txn.end();
+    const copy = wanted ? body.copy() : noBytes;
+    if (body.bytes.length > keptBodyBytesMax) this.#body = new Writer(1024);
+    return { kind: 'txn', revision, body: copy };
+  }
+
+  #choose(request: TxnRequest): void {
+    const holds = this.#comparer.all(request.compare);
+    this.#path.push(holds);
+    for (const op of holds ? request.success : request.failure) if (op.kind === 'txn') this.#choose(op);
+  }
+
+  #chosen(request: TxnRequest): readonly RequestOp[] {
+    return this.#path[this.#step++] === true ? request.success : request.failure;
+  }
+
+  #check(request: TxnRequest): ErrorName | undefined {
+    for (const op of this.#chosen(request)) {
+      const error = this.#checkOp(op);
+      if (error !== undefined) return error;
+    }
+    return undefined;
+  }
+
+  #checkOp(op: RequestOp): ErrorName | undefined {
+    switch (op.kind) {
+      case 'range':
+        return this.#checkRange(op.revision);
+      case 'put':
+        return this.#checkPut(op);
+      case 'deleteRange':
+        this.#writes.push(op);
+        return undefined;
+      case 'txn':
+        return this.#check(op);
+      case 'empty':
+        return undefined;
+    }
+  }
+
+  /** Unlike a range of its own, one in a transaction is refused for a revision below the compacted one, even a negative. */
+  #checkRange(revision: number): ErrorName | undefined {
+    if (revision === 0) return undefined;
+    if (revision > this.#store.revision) return 'futureRevision';
+    return revision < this.#store.compactedRevision ? 'compacted' : undefined;
+  }
+
+  #checkPut(request: PutRequest): ErrorName | undefined {
+    if (request.hasLease && !this.#store.leases.has(request.lease)) return 'leaseNotFound';
+    if ((request.ignoreValue || request.ignoreLease) && !this.#willBeThere(request.key)) return 'keyNotFound';
+    this.#writes.push(request);
+    return undefined;
+  }
+
+  /**
+   * Whether `key` will be alive when the checked operations have been done. Only a deletion with an open end can stand
+   * before a put of what it deletes; etcd 3.7.1 crashes there when the put asks for what was there before.
+   */
+  #willBeThere(key: Bytes): boolean {
+    for (let i = this.#writes.length - 1; i >= 0; i--) {
+      const write = this.#writes[i] as PutRequest | DeleteRangeRequest;
+      const order = compareBytes(key, write.key);
+      if (write.kind === 'put') {
+        if (order === 0) return true;
+        continue;
+      }
+      const end = openEnd(write.rangeEnd);
+      const single = write.rangeEndStart === write.rangeEndEnd;
+      if (single ? order === 0 : order >= 0 && (end === undefined || compareBytes(key, end) < 0)) return false;
+    }
+    return this.#store.get(key) !== undefined;
+  }
+
+  #execute(txn: WriteTxn, request: TxnRequest, wanted: boolean): void {
+    for (const op of this.#chosen(request)) {
+      switch (op.kind) {
+        case 'range':
+          if (wanted) this.#range(txn, op);
+          break;
+        case 'put':
+          this.#put(txn, op);
+          break;
+        case 'deleteRange':
+          this.#deleteRange(txn, op, wanted);
+          break;
+        case 'txn': {
+          const nested = beginNestedTxn(this.#body, this.#path[this.#step] === true);
+          this.#execute(txn, op, wanted);
+          endNestedTxn(this.#body, nested);
+          break;
+        }
+        case 'empty':
+          this.#body.close(this.#body.open(responsesTag));
+          break;
+      }
+    }
+  }
+
+  #range(txn: WriteTxn, request: RangeRequest): void {
+    const cursor = this.#cursor;
+    const op = beginOpRange(this.#body, txn.revision);
+    // It was checked, and nothing can be compacted in between.
+    cursor.open(request, txn.revision);
+    cursor.plan();
+    cursor.write(this.#body);
+    this.#body.close(op.response);
+    this.#body.close(op.op);
+  }
+
+  #put(txn: WriteTxn, request: PutRequest): void {
+    const prevKv = this.#kv.putIn(txn, request);
+    writeOpPut(this.#body, txn.revision, prevKv);
+  }
+
+  #deleteRange(txn: WriteTxn, request: DeleteRangeRequest, wanted: boolean): void {
+    const prevKvs = request.prevKv && wanted ? this.#kv.prevKvsOf(request) : [];
+    const deleted = this.#kv.deleteIn(txn, request);
+    writeOpDeleteRange(this.#body, txn.revision, deleted, prevKvs);
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Loads a store from its values: at start, and when a snapshot has replaced them.
+ *
+ * The index is rebuilt from the `key` records in their order; the newest revision is the newest met, or the newest that a
+ * compaction was asked for (it may have dropped all above what is left). A compaction that was cut short is taken up again.
+ * Leases are attached last, from the keys that turned out to be alive.
+ */
+import { check } from '../base/check.js';
+import { noLease } from '../base/ids.js';
+import { KeyValue } from '../wire/messages/key-value.js';
+import { decodeFailure } from '../wire/proto/failure.js';
+import { readCompactions } from './compaction.js';
+import { KeyState, type KeyVisitor } from './key-index.js';
+import type { Store } from './store.js';
+import type { ValueVisitor } from './value-store.js';
+
+export class StoreLoader {
+  readonly #store: Store;
+  readonly #kv = new KeyValue();
+  readonly #state = new KeyState();
+  #budget = 0;
+  #main = 0;
+  #sub = 0;
+  #cut = false;
+  #newest = 1;
+
+  /** The store's index must be empty. */
+  constructor(store: Store) {
+    this.#store = store;
+    check(store.index.liveKeys === 0, 'a store is loaded into an empty index');
+    store.pins.lose(Number.POSITIVE_INFINITY);
+    store.compactor.reset();
+    store.hashes.clear();
+  }
+
+  /** Loads up to `maxRevisions` more; true when the store is whole. */
+  step(maxRevisions: number): boolean {
+    this.#budget = maxRevisions;
+    this.#cut = false;
+    this.#store.values.scan(this.#main, this.#sub, Number.POSITIVE_INFINITY, this.#visit);
+    if (this.#cut) return false;
+    this.#finish();
+    return true;
+  }
+
+  readonly #visit: ValueVisitor = (main, sub, tombstone, value) => {
+    if (this.#budget-- === 0) {
+      this.#main = main;
+      this.#sub = sub;
+      this.#cut = true;
+      return false;
+    }
+    const kv = this.#kv;
+    const state = this.#state;
+    check(kv.decode(value, 0, value.length) === decodeFailure.none, 'a stored value is a KeyValue');
+    check(main >= this.#newest, 'revisions are stored in rising order');
+    state.main = main;
+    state.sub = sub;
+    state.create = kv.createRevision;
+    state.version = kv.version;
+    state.lease = kv.leaseLo === 0 && kv.leaseHi === 0 ? noLease : kv.lease;
+    state.storedBytes = value.length;
+    this.#store.index.restore(kv.key, state, tombstone);
+    this.#newest = main;
+    return true;
+  };
+
+  #finish(): void {
+    const store = this.#store;
+    const { scheduled, finished } = readCompactions(store);
+    store.compactedRevision = finished;
+    store.revision = Math.max(this.#newest, scheduled, finished);
+    const attach: KeyVisitor = (key, { lease }) => {
+      if (lease !== noLease) store.leases.attach(lease, key);
+      return true;
+    };
+    store.index.scan(new Uint8Array(0), undefined, 0, attach);
+    if (scheduled > Math.max(finished, 0)) store.compactor.resume(scheduled);
+  }
+}

@@ -1,5 +1,5 @@
 /** A call that keeps what it is sent: what tests of services stand on. */
-import type { Bytes } from '../base/bytes.js';
+import { type Bytes, concatBytes } from '../base/bytes.js';
 import type { Call, GrpcCode, Method } from '../wire/grpc/service.js';
 
 export class RecordingCall implements Call {
@@ -12,6 +12,9 @@ export class RecordingCall implements Call {
   paused = false;
   readonly sent: Bytes[] = [];
   status: { code: GrpcCode; text: string } | undefined = undefined;
+
+  #rest = 0;
+  #parts: Bytes[] = [];
 
   constructor(
     readonly method: Method,
@@ -32,6 +35,17 @@ export class RecordingCall implements Call {
 
   send(message: Bytes, start = 0, end = message.length): void {
     if (!this.ended) this.sent.push(message.slice(start, end));
+  }
+
+  beginMessage(length: number): void {
+    this.#rest = length;
+    this.#parts = [];
+  }
+
+  sendPart(part: Bytes, start = 0, end = part.length): void {
+    this.#parts.push(part.slice(start, end));
+    this.#rest -= end - start;
+    if (this.#rest === 0) this.send(concatBytes(this.#parts));
   }
 
   end(): void {

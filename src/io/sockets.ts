@@ -23,6 +23,7 @@ export interface Machine<S extends Stream> {
   receive(chunk: Bytes, nowMs: number): void;
   takeOutput(): Bytes[];
   tick(nowMs: number): void;
+  lost(): void;
 }
 
 export class MachineSocket<S extends Stream> implements Flushable {
@@ -54,7 +55,7 @@ export class MachineSocket<S extends Stream> implements Flushable {
     socket.on('end', () => socket.end());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
-      machine.http2.lost();
+      machine.lost();
       this.turn.begin();
       this.onClose(this);
     });

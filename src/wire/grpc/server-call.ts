@@ -1,34 +1,22 @@
 /** One call on the server: what a `Method` sees of it, and what the connection keeps for it. */
 import { type Bytes, noBytes } from '../../base/bytes.js';
-import { Stream } from '../http2/stream.js';
-import { Inbox } from './message-inbox.js';
+import { MessageStream } from './intake.js';
 import type { RequestHead } from './request-head.js';
 import type { ServerConnection } from './server.js';
 import type { Call, GrpcCode, Method } from './service.js';
 
-export class ServerCall extends Stream implements Call {
+export class ServerCall extends MessageStream implements Call {
   path = '';
   deadlineMs = Number.POSITIVE_INFINITY;
-  ended = false;
   state: unknown = undefined;
 
   head: RequestHead | undefined = undefined;
   method: Method | undefined = undefined;
   headersSent = false;
 
-  // Reading: see `ServerConnection`.
-  /** Data that is no whole message yet, or that a paused call has not taken; undefined when there is none. */
-  inbox: Inbox | undefined = undefined;
-  paused = false;
-  /** Messages are being handed on: a `resume` from within must not begin a second round. */
-  reading = false;
   messages = 0;
   /** The client's end was passed on. */
   inputFinished = false;
-  /** Window granted beyond the usual, so that a large message can come whole. */
-  loanBytes = 0;
-  /** It has been granted; until then the call waits in line. */
-  lent = false;
   /** The message of a method that takes one, until the client has ended its side. */
   only: Bytes = noBytes;
 
@@ -86,15 +74,5 @@ export class ServerCall extends Stream implements Call {
     if (!this.paused) return;
     this.paused = false;
     if (!this.ended) this.connection.resume(this);
-  }
-
-  /** What of this call's data is held in memory. */
-  get heldBytes(): number {
-    return (this.inbox === undefined ? 0 : this.inbox.length) + this.only.length;
-  }
-
-  newInbox(): Inbox {
-    this.inbox ??= new Inbox();
-    return this.inbox;
   }
 }

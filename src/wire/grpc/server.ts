@@ -11,17 +11,15 @@
  * A call's life: headers (`#begin`: find the method, or refuse at once) -> messages, in place where they lie whole in a
  * chunk -> `reply`, or `send` and `end`, or `fail`. A unary reply is one piece of output: headers, message and trailers
  * from blocks encoded once for the connection.
- *
- * Memory: a message over the stream's window needs a loan of window to come whole, and a connection lends no more than
- * `loanBytesMax` at a time; calls that must wait for theirs do so in order. See also `Inbox` and `Sender`.
  */
 import { type Bytes, noBytes } from '../../base/bytes.js';
 import { Connection, type ConnectionLimits, connectionDefaults, type StreamEvents } from '../http2/connection.js';
 import type { HeaderBlock } from '../http2/hpack-decoder.js';
 import { type Header, RepeatedBlock } from '../http2/hpack-encoder.js';
 import type { ChunkPool } from '../http2/output.js';
-import { errorCode, flag, frameHeaderBytes, frameType, readUint32, writeFrameHeader } from '../http2/protocol.js';
+import { errorCode, flag, frameHeaderBytes, frameType, writeFrameHeader } from '../http2/protocol.js';
 import { copyBytes } from '../http2/sender.js';
+import { Intake, type IntakeLimits, type MessageSink } from './intake.js';
 import { messagePrefixBytes, sendMessage, writePrefix } from './messages.js';
 import { grpcContentType, type Refusal, Registry } from './request-head.js';
 import { ServerCall } from './server-call.js';
@@ -36,17 +34,14 @@ export type Inflate = (
   limitBytes: number,
 ) => Bytes | 'tooLarge' | 'malformed';
 
-export interface GrpcLimits extends ConnectionLimits {
-  /** etcd: `max-request-bytes` + 512 KiB. */
-  readonly messageBytesMax: number;
-  /** Window lent to one connection's large messages at a time. */
-  readonly loanBytesMax: number;
-  /** Unfinished messages one connection may have in memory before further calls are refused. */
+export interface GrpcLimits extends ConnectionLimits, IntakeLimits {
+  /** Unfinished messages, or answers that wait, in one connection's memory before further calls are refused. */
   readonly heldBytesMax: number;
 }
 
 export const grpcDefaults: GrpcLimits = {
   ...connectionDefaults,
+  /** etcd's `max-request-bytes` and 512 KiB. */
   messageBytesMax: 2_097_152,
   loanBytesMax: 67_108_864,
   heldBytesMax: 268_435_456,
@@ -81,19 +76,17 @@ export function createGrpcServer(services: Services, options: GrpcServerOptions 
 
 const statusOk: Header = { name: ':status', value: '200' };
 
-export class ServerConnection implements StreamEvents<ServerCall> {
+export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<ServerCall> {
   readonly http2: Connection<ServerCall>;
   readonly peer: string;
   readonly #registry: Registry;
   readonly #inflate: Readonly<Record<string, Inflate>>;
   readonly #limits: GrpcLimits;
+  readonly #intake: Intake<ServerCall>;
   readonly #okHeaders: RepeatedBlock;
   readonly #okTrailers: RepeatedBlock;
   /** No call's deadline is earlier. */
   #deadlineMs = Number.POSITIVE_INFINITY;
-  #heldBytes = 0;
-  #loanedBytes = 0;
-  #borrowers: ServerCall[] = [];
 
   constructor(
     registry: Registry,
@@ -106,6 +99,7 @@ export class ServerConnection implements StreamEvents<ServerCall> {
     this.#limits = limits;
     this.peer = host.peer;
     this.http2 = new Connection('server', limits, this, host);
+    this.#intake = new Intake(this.http2, limits, this);
     const { encoder } = this.http2.sender;
     this.#okHeaders = new RepeatedBlock(encoder, [statusOk, { name: 'content-type', value: grpcContentType }]);
     this.#okTrailers = new RepeatedBlock(encoder, [{ name: 'grpc-status', value: '0' }]);
@@ -127,13 +121,19 @@ export class ServerConnection implements StreamEvents<ServerCall> {
 
   /** Unfinished messages and untaken data in memory. */
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#intake.heldBytes;
   }
 
   // Calls begin
 
-  open(id: number): ServerCall | undefined {
-    return this.#heldBytes > this.#limits.heldBytesMax ? undefined : new ServerCall(id, this);
+  accept(id: number): ServerCall | undefined {
+    return this.#overloaded() ? undefined : new ServerCall(id, this);
+  }
+
+  /** Too much waits in memory for, or because of, this client: further calls are refused, which gRPC clients repeat later. */
+  #overloaded(): boolean {
+    const { heldBytesMax } = this.#limits;
+    return this.#intake.heldBytes > heldBytesMax || this.http2.sender.queuedBytes > heldBytesMax;
   }
 
   headers(call: ServerCall, block: HeaderBlock, ended: boolean): void {
@@ -172,58 +172,16 @@ export class ServerConnection implements StreamEvents<ServerCall> {
 
   data(call: ServerCall, bytes: Bytes, start: number, end: number, ended: boolean): void {
     if (call.ended) return;
-    if (call.paused || call.inbox !== undefined) {
-      this.#hold(call, bytes, start, end);
-      if (!call.paused) this.#readInbox(call);
-    } else if (start < end) {
-      const used = this.#readMessages(call, bytes, start, end);
-      if (used < end) {
-        this.#hold(call, bytes, used, end);
-        this.#borrow(call);
-      }
-    }
+    this.#intake.data(call, bytes, start, end);
     if (ended) this.#finishInput(call);
   }
 
-  /** Hands on all whole messages; answers where the first unfinished one begins. */
-  #readMessages(call: ServerCall, bytes: Bytes, start: number, end: number): number {
-    let at = start;
-    call.reading = true;
-    while (!call.ended && !call.paused && end - at >= messagePrefixBytes) {
-      const length = readUint32(bytes, at + 1);
-      const max = this.#limits.messageBytesMax;
-      if (length > max) {
-        this.fail(call, grpcCode.resourceExhausted, `grpc: received message larger than max (${length} vs. ${max})`);
-        break;
-      }
-      const from = at + messagePrefixBytes;
-      if (length > end - from) break;
-      at = from + length;
-      this.#granted(call, messagePrefixBytes + length);
-      this.#message(call, bytes[from - messagePrefixBytes] as number, bytes, from, at);
-    }
-    call.reading = false;
-    return call.ended ? end : at;
+  tooLarge(call: ServerCall, length: number): void {
+    const text = `grpc: received message larger than max (${length} vs. ${this.#limits.messageBytesMax})`;
+    this.fail(call, grpcCode.resourceExhausted, text);
   }
 
-  #readInbox(call: ServerCall): void {
-    const { inbox } = call;
-    if (inbox === undefined) return;
-    const used = this.#readMessages(call, inbox.bytes, 0, inbox.length);
-    if (call.inbox === undefined) return; // The call has ended, and what it held is gone.
-    this.#heldBytes -= used;
-    inbox.drop(used);
-    if (inbox.length === 0) call.inbox = undefined;
-    else if (!call.paused) this.#borrow(call);
-  }
-
-  #hold(call: ServerCall, bytes: Bytes, start: number, end: number): void {
-    if (start === end) return;
-    call.newInbox().add(bytes, start, end);
-    this.#heldBytes += end - start;
-  }
-
-  #message(call: ServerCall, format: number, bytes: Bytes, start: number, end: number) {
+  message(call: ServerCall, format: number, bytes: Bytes, start: number, end: number) {
     if (format === 0) return this.#deliver(call, bytes, start, end);
     if (format !== 1) {
       return this.fail(call, grpcCode.internal, `grpc: received unexpected payload format ${format}`);
@@ -256,7 +214,7 @@ export class ServerConnection implements StreamEvents<ServerCall> {
       case 'serverStream':
         if (call.messages > 1) return this.fail(call, grpcCode.internal, manyMessages);
         call.only = bytes.slice(start, end);
-        this.#heldBytes += call.only.length;
+        this.#intake.heldBytes += call.only.length;
         return;
       case 'clientStream':
       case 'bidi':
@@ -279,7 +237,7 @@ export class ServerConnection implements StreamEvents<ServerCall> {
       case 'serverStream': {
         if (call.messages === 0) return this.fail(call, grpcCode.internal, noMessage);
         const only = call.only;
-        this.#heldBytes -= only.length;
+        this.#intake.heldBytes -= only.length;
         call.only = noBytes;
         return method.message(call, only, 0, only.length);
       }
@@ -290,51 +248,8 @@ export class ServerConnection implements StreamEvents<ServerCall> {
   }
 
   resume(call: ServerCall): void {
-    if (call.reading) return;
-    this.#readInbox(call);
+    this.#intake.resume(call);
     if (call.remoteClosed) this.#finishInput(call);
-  }
-
-  // Window for large messages
-
-  /** Gives window back for bytes taken in, but for what was only lent. */
-  #granted(call: ServerCall, length: number): void {
-    if (call.remoteClosed) return;
-    const lent = Math.min(call.loanBytes, length);
-    if (lent > 0) this.#repay(call);
-    this.http2.granted(call, length - lent);
-  }
-
-  /** Lends a call the window that its unfinished message needs. */
-  #borrow(call: ServerCall): void {
-    const { inbox } = call;
-    if (inbox === undefined || call.loanBytes > 0 || call.remoteClosed) return;
-    const missing = inbox.wholeLength() - inbox.length - call.receiveWindow;
-    if (missing <= 0) return;
-    call.loanBytes = missing;
-    this.#borrowers.push(call);
-    this.#lend();
-  }
-
-  #lend(): void {
-    while (this.#borrowers.length > 0) {
-      const call = this.#borrowers[0] as ServerCall;
-      const fits = this.#loanedBytes === 0 || this.#loanedBytes + call.loanBytes <= this.#limits.loanBytesMax;
-      if (!fits) return;
-      this.#borrowers.shift();
-      call.lent = true;
-      this.#loanedBytes += call.loanBytes;
-      this.http2.grantOwed(call, call.loanBytes);
-    }
-  }
-
-  #repay(call: ServerCall): void {
-    if (call.loanBytes === 0) return;
-    if (call.lent) this.#loanedBytes -= call.loanBytes;
-    else this.#borrowers.splice(this.#borrowers.indexOf(call), 1);
-    call.lent = false;
-    call.loanBytes = 0;
-    this.#lend();
   }
 
   // Answers out
@@ -423,10 +338,9 @@ export class ServerConnection implements StreamEvents<ServerCall> {
   /** From here on the method hears no more of the call; what it has queued still goes out. */
   #ended(call: ServerCall): void {
     call.ended = true;
-    this.#heldBytes -= call.heldBytes;
-    call.inbox = undefined;
+    this.#intake.heldBytes -= call.only.length;
     call.only = noBytes;
-    this.#repay(call);
+    this.#intake.drop(call);
   }
 
   aborted(call: ServerCall): void {
@@ -458,6 +372,11 @@ export class ServerConnection implements StreamEvents<ServerCall> {
   goneAway(): void {}
 
   settled(): void {}
+
+  /** The socket is gone. */
+  lost(): void {
+    this.http2.lost();
+  }
 
   /** Begins a graceful end: calls in flight are served, new ones are not; `http2.finished` says when all is done. */
   drain(): void {

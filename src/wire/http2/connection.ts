@@ -60,7 +60,7 @@ export const connectionDefaults: ConnectionLimits = {
 /** What a connection tells of its streams. */
 export interface StreamEvents<S extends Stream> {
   /** A peer opens a stream (server half): its object, before any other event of it. Undefined refuses it. */
-  open(id: number): S | undefined;
+  accept(id: number): S | undefined;
   /** Headers, or trailers when `stream` has had headers before. `remoteEnded` follows where they end the stream. */
   headers(stream: S, block: HeaderBlock, ended: boolean): void;
   /** Answered with `granted` for what the user has taken in. */
@@ -431,7 +431,7 @@ export class Connection<S extends Stream> {
     if (id > this.#lastIdAllowed || this.#streams.size >= this.limits.concurrentStreamsMax) {
       return this.#streamError(id, errorCode.refusedStream);
     }
-    const stream = this.events.open(id);
+    const stream = this.events.accept(id);
     if (stream === undefined) return this.#streamError(id, errorCode.refusedStream);
     if (ends && block.contentLength > 0) return this.#streamError(id, errorCode.protocolError);
     stream.contentLength = block.contentLength;

@@ -31,7 +31,12 @@ export class Stream {
   contentLength = -1;
   openedMs = 0;
 
-  constructor(readonly id: number) {}
+  /** 0 until a client that must wait for its turn may open it. */
+  id: number;
+
+  constructor(id: number) {
+    this.id = id;
+  }
 }
 
 /** Shared by every stream with nothing queued; never written to. */

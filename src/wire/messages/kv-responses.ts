@@ -24,7 +24,7 @@ export function writeDeleteRangeResponse(
   for (const prevKv of prevKvs) to.bytesField(0x1a, prevKv, 0, prevKv.length);
 }
 
-/** `body`: the fields after the header, as `TxnBody` writes them. */
+/** `body`: the fields after the header, as `txn-body.ts` writes them. */
 export function writeTxnResponse(to: Writer, header: ResponseHeader, body: Bytes): void {
   header.write(to);
   to.raw(body, 0, body.length);

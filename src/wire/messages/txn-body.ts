@@ -4,7 +4,7 @@
  * Written while the operations run. Headers inside carry the revision only, and that of a nested transaction nothing,
  * as in etcd:
  *
- *     const body = beginTxn(to, succeeded);
+ *     writeSucceeded(to, true);
  *     ... writeOpPut(to, revision, prevKv); const nested = beginNestedTxn(to, true); ... endNestedTxn(to, nested); ...
  */
 import type { Bytes } from '../../base/bytes.js';

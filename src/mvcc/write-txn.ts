@@ -7,10 +7,10 @@
 import type { Bytes } from '../base/bytes.js';
 import { check } from '../base/check.js';
 import { type LeaseId, noLease } from '../base/ids.js';
+import { Slab } from '../base/slab.js';
 import { KeyValue } from '../wire/messages/key-value.js';
 import { highOf, lowOf } from '../wire/proto/int64.js';
 import { KeyState, type KeyVisitor } from './key-index.js';
-import { Slab } from './slab.js';
 import type { Store } from './store.js';
 
 export class WriteTxn {
@@ -26,7 +26,9 @@ export class WriteTxn {
   #keys: Bytes[] = [];
   #leased: boolean[] = [];
   readonly #meet: KeyVisitor = (key, state) => {
-    this.#keys.push(this.#slab.copy(key));
+    const copy = this.#slab.take(key.length);
+    copy.set(key);
+    this.#keys.push(copy);
     this.#leased.push(state.lease !== noLease);
     return true;
   };
@@ -65,8 +67,7 @@ export class WriteTxn {
       kv.leaseLo = lowOf(lease);
       kv.leaseHi = highOf(lease);
     }
-    const stored = this.#slab.take(kv.sizeBytes());
-    kv.encodeInto(stored, 0);
+    const stored = kv.encodeFrom(this.#slab);
     store.index.setStoredBytes(stored.length);
     store.values.append(main, sub, false, stored);
     if (lease !== replaced) {
@@ -101,8 +102,7 @@ export class WriteTxn {
     kv.setKey(key, 0, key.length);
     kv.setValue(key, 0, 0);
     kv.createRevision = kv.modRevision = kv.version = kv.leaseLo = kv.leaseHi = 0;
-    const stored = this.#slab.take(kv.sizeBytes());
-    kv.encodeInto(stored, 0);
+    const stored = kv.encodeFrom(this.#slab);
     store.values.append(this.#main, sub, true, stored);
     if (leased) store.leases.detach(key);
     store.listener?.changed(this.#main, sub, true, key, stored);

@@ -1,0 +1,13 @@
+/** What is proven with other people's programs: each suite is a script of its own that exits non-zero on a failure. */
+export const suites = [
+  { name: 'h2spec', script: 'interop/h2spec/run.js', needs: ['go'], proves: 'HTTP/2 conformance, strict mode too' },
+  { name: 'wal', script: 'interop/wal/run.js', needs: ['go'], proves: 'Go reads our log, and we read its' },
+  {
+    name: 'clients',
+    script: 'interop/clients/run.js',
+    needs: ['go', 'python3', 'etcdctl'],
+    proves: 'clients of four languages',
+  },
+  { name: 'twin', script: 'interop/twin/run.js', needs: ['go'], proves: 'every answer equals that of Go etcd' },
+  { name: 'crash', script: 'interop/crash/run.js', needs: [], proves: 'kill -9 loses no acknowledged write' },
+];

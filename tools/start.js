@@ -1,0 +1,14 @@
+/** `npm start [-- FLAGS]`: installs, builds and runs a member on 127.0.0.1:2379, its data in `default.etcd`, as etcd does. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { build, install, root } from './run.js';
+
+install();
+build();
+const member = spawn(process.execPath, [join(root, 'bin', 'quorate.js'), ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
+// The terminal sends Ctrl-C to both; a signal to this process alone is passed on.
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => member.kill(signal));
+process.on('SIGINT', () => {});
+member.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));

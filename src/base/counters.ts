@@ -1,0 +1,118 @@
+/**
+ * What a member counts and measures of itself: plain numbers, raised where the thing happens and read when somebody
+ * scrapes `/metrics`. One object for each area, so that an area is handed to the module that fills it and to no other.
+ *
+ * Which names they have outside, and their buckets' history, is in `http/etcd-metrics.ts`.
+ */
+import { doubling, Histogram, HistogramsBy } from './histogram.js';
+
+const fromMillisecond = doubling(0.001, 14);
+const fromTenthMillisecond = doubling(0.0001, 20);
+
+/** `"Put true"`: what was done, and whether it succeeded. */
+export type Done = `${string} ${boolean}`;
+
+export class ServerCounters {
+  hasLeader = 0;
+  isLeader = 0;
+  isLearner = 0;
+  leaderChangesSeen = 0;
+  heartbeatSendFailures = 0;
+  learnerPromoteSuccesses = 0;
+  proposalsCommitted = 0;
+  proposalsApplied = 0;
+  proposalsPending = 0;
+  proposalsFailed = 0;
+  readIndexesFailed = 0;
+  slowReadIndexes = 0;
+  slowApplies = 0;
+  snapshotApplyInProgress = 0;
+  quotaBackendBytes = 0;
+  /** Seconds from proposal to answer, by request kind: `Put`, `Txn`, `Range`, ... */
+  readonly requestSeconds = new HistogramsBy<Done>(fromMillisecond);
+  /** Seconds of applying one entry, by request kind. */
+  readonly applySeconds = new HistogramsBy<Done>(fromTenthMillisecond);
+  readonly rangeSeconds = new HistogramsBy<'true' | 'false'>(fromTenthMillisecond);
+}
+
+export class DiskCounters {
+  readonly walFsyncSeconds = new Histogram(fromMillisecond);
+  readonly walWriteSeconds = new Histogram(fromMillisecond);
+  walWriteBytes = 0;
+  readonly commitSeconds = new Histogram(fromMillisecond);
+  readonly snapshotSeconds = new Histogram(doubling(0.01, 17));
+  readonly defragSeconds = new Histogram(doubling(0.1, 13));
+  defragsRunning = 0;
+  readonly snapFsyncSeconds = new Histogram(fromMillisecond);
+  readonly snapDbFsyncSeconds = new Histogram(fromMillisecond);
+  readonly snapDbSaveSeconds = new Histogram(doubling(0.1, 10));
+}
+
+export class MvccCounters {
+  puts = 0;
+  deletes = 0;
+  ranges = 0;
+  txns = 0;
+  currentRevision = 1;
+  compactRevision = -1;
+  keys = 0;
+  putBytes = 0;
+  openReads = 0;
+  sizeBytes = 0;
+  sizeInUseBytes = 0;
+  watchStreams = 0;
+  watchers = 0;
+  slowWatchers = 0;
+  pendingEvents = 0;
+  eventsSent = 0;
+  compactedKeys = 0;
+  /** Unix seconds. */
+  lastCompactionSeconds = 0;
+  readonly compactionPauseMs = new Histogram(doubling(1, 13));
+  readonly compactionTotalMs = new Histogram(doubling(100, 14));
+  readonly indexCompactionPauseMs = new Histogram(doubling(0.5, 14));
+  readonly hashSeconds = new Histogram(doubling(0.01, 15));
+  readonly hashRevSeconds = new Histogram(doubling(0.01, 15));
+}
+
+export class LeaseCounters {
+  granted = 0;
+  revoked = 0;
+  renewed = 0;
+  expired = 0;
+  readonly ttlSeconds = new Histogram(doubling(1, 24));
+}
+
+export class ClientCounters {
+  receivedBytes = 0;
+  sentBytes = 0;
+}
+
+const grpcCodes = 17;
+export const handlingBounds: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** One gRPC method; `path` is `/etcdserverpb.KV/Put`. */
+export class MethodCounters {
+  started = 0;
+  received = 0;
+  sent = 0;
+  /** Calls ended, by status code. */
+  readonly handled = new Float64Array(grpcCodes);
+  /** Seconds of whole calls; only filled with `--metrics extensive`. */
+  readonly handlingSeconds = new Histogram(handlingBounds);
+
+  constructor(
+    readonly path: string,
+    readonly type: 'unary' | 'client_stream' | 'server_stream' | 'bidi_stream',
+  ) {}
+}
+
+export class Counters {
+  readonly server = new ServerCounters();
+  readonly disk = new DiskCounters();
+  readonly mvcc = new MvccCounters();
+  readonly lease = new LeaseCounters();
+  readonly client = new ClientCounters();
+  /** In the order in which the server's methods were named. */
+  readonly methods: MethodCounters[] = [];
+}

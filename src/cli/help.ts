@@ -45,19 +45,25 @@ export const help = `${entries.map(([title, group]) => `\n${title}:\n${group.map
 Unsafe flags may break what the consensus protocol promises.
 `;
 
-function row(option: Option<unknown>): string {
+function row(option: Option<unknown>): readonly string[] {
+  const code = (text: string | undefined) => (text ? `\`${text}\`` : '');
   const fallback = option.kind.print(option.fallback);
-  const shown = fallback === '' ? '' : `\`${fallback}\``;
-  const file = option.fileKey === undefined ? '' : `\`${option.fileKey}\``;
-  return `| \`--${option.flag}\` | ${shown} | \`${environmentName(option.flag)}\` | ${file} | ${option.about} |`;
+  const flag = code(`--${option.flag}`);
+  return [flag, code(fallback), code(environmentName(option.flag)), code(option.fileKey), option.about];
+}
+
+/** Columns as wide as their widest cell, as the formatter wants them. */
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, i) => Math.max(...[head, ...rows].map((cells) => (cells[i] ?? title).length)));
+  const line = (cells: readonly string[], fill: string) =>
+    `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width, fill)).join(' | ')} |`;
+  return [line(head, ' '), line([], '-'), ...rows.map((cells) => line(cells, ' '))].join('\n');
 }
 
 /** The page `docs/flags.md`, whole. */
 export function flagsPage(): string {
-  const tables = entries.map(([title, group]) => {
-    const head = `## ${title}\n\n| flag | default | environment | file key | meaning |\n| --- | --- | --- | --- | --- |`;
-    return `${head}\n${group.map(row).join('\n')}\n`;
-  });
+  const head = ['flag', 'default', 'environment', 'file key', 'meaning'];
+  const tables = entries.map(([title, group]) => `## ${title}\n\n${markdownTable(head, group.map(row))}\n`);
   const gates = gateLines.map((line) => `- \`${line}\``).join('\n');
   return `# Flags of \`quorate\`
 

@@ -33,7 +33,7 @@ export class KvApplier {
   }
 
   put(request: PutRequest): Outcome {
-    const room = this.#hasRoom(putCost(request));
+    const room = this.hasRoom(putCost(request));
     if (request.hasLease && !this.#store.leases.has(request.lease)) return this.#refused('leaseNotFound');
     if ((request.ignoreValue || request.ignoreLease) && this.#store.get(request.key) === undefined)
       return this.#refused('keyNotFound');
@@ -90,7 +90,7 @@ export class KvApplier {
 
   /** `wanted` is false where nobody waits for the answer: then none is put together. */
   txn(request: TxnRequest, wanted = true): Outcome {
-    const room = this.#hasRoom(txnCost(request));
+    const room = this.hasRoom(txnCost(request));
     const outcome = this.#txn.apply(request, wanted);
     return room || outcome.kind === 'refused' ? outcome : this.#refused('noSpace');
   }
@@ -106,7 +106,8 @@ export class KvApplier {
     return { kind: 'compaction', revision: this.#store.revision, compacted: request.revision };
   }
 
-  #hasRoom(cost: number): boolean {
+  /** Whether something of this cost fits into the quota. */
+  hasRoom(cost: number): boolean {
     if (this.#quotaBytes === Number.POSITIVE_INFINITY) return true;
     return fits(cost, this.#store.values.sizeBytes(), this.#quotaBytes);
   }

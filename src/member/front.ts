@@ -3,25 +3,12 @@
  * in this turn or a later one, and exactly once.
  */
 import type { Outcome } from '../apply/outcome.js';
+import type { RequestField } from '../apply/request-field.js';
 import type { Bytes } from '../base/bytes.js';
 import type { ClusterId, MemberId } from '../base/ids.js';
 import type { ErrorName } from '../wire/errors.js';
 
-/** Field numbers of `etcdserverpb.InternalRaftRequest`: which request an entry carries. */
-export const requestField = {
-  range: 3,
-  put: 4,
-  deleteRange: 5,
-  txn: 6,
-  compaction: 7,
-  leaseGrant: 8,
-  leaseRevoke: 9,
-  alarm: 10,
-  leaseCheckpoint: 11,
-  clusterVersionSet: 1300,
-  clusterMemberAttrSet: 1301,
-} as const;
-export type RequestField = (typeof requestField)[keyof typeof requestField];
+export { type RequestField, requestField } from '../apply/request-field.js';
 
 export interface ProposalWaiter {
   /** The entry was applied here. */
@@ -48,6 +35,8 @@ export interface MemberFront {
 
   /** Proposes the request encoded in `bytes[start, end)`, which is copied, as field `field` of an `InternalRaftRequest`. */
   propose(field: RequestField, bytes: Bytes, start: number, end: number, waiter: ProposalWaiter): void;
+  /** True when a linearizable read may be answered from this member's state as it stands, without a round. */
+  readonly readsNow: boolean;
   /** One read-index round, shared by all that ask in a turn. */
   readIndex(waiter: ReadWaiter): void;
 

@@ -45,6 +45,9 @@ export class RangeCursor implements Pinned {
   /** True once the pinned revision was compacted away under a reader that took too long. Nothing more comes. */
   lost = false;
 
+  /** For a part of an answer: key-values alone, without `more` and `count` behind them, and nothing counted beyond the limit. */
+  kvsOnly = false;
+
   readonly #store: Store;
   readonly #query = new RangeQuery();
   readonly #entries = new RangeEntries();
@@ -141,6 +144,10 @@ export class RangeCursor implements Pinned {
     }
     // The tree counts its newest revision without a walk; what is older has to be walked.
     const { countOnly, walkLimit } = this.#query;
+    if (this.kvsOnly && !countOnly) {
+      this.#countKnown = true;
+      return;
+    }
     if (!newest || !(countOnly || walkLimit > 0)) return;
     this.#countKnown = true;
     this.count = this.#store.index.count(key, this.#end, 0);
@@ -230,7 +237,8 @@ export class RangeCursor implements Pinned {
     if (this.#query.collected) this.#arrange();
     this.planned = true;
     this.#left = this.returned;
-    this.bodyBytes = this.#kvsBytes + (this.more ? 2 : 0) + (this.count === 0 ? 0 : 1 + varintSize(this.count));
+    this.bodyBytes = this.#kvsBytes;
+    if (!this.kvsOnly) this.bodyBytes += (this.more ? 2 : 0) + (this.count === 0 ? 0 : 1 + varintSize(this.count));
   }
 
   /** Sorts what was collected, cuts it at the limit and sums its lengths. */
@@ -328,7 +336,7 @@ export class RangeCursor implements Pinned {
       this.#walk(from, this.#refill);
       return true;
     }
-    if (this.#tailed) return false;
+    if (this.#tailed || this.kvsOnly) return false;
     this.#tailed = true;
     writeRangeEnd(this.#ready, this.more, this.count);
     return true;

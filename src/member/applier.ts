@@ -1,0 +1,134 @@
+/**
+ * Applies committed entries in their order, and knows how far it has come.
+ *
+ * An entry at or below the applied index changes nothing: the applied index is committed with the values, so after a
+ * restart raft is told of it and offers only what comes after.
+ */
+import type { Outcome } from '../apply/outcome.js';
+import type { StateMachine } from '../apply/state-machine.js';
+import { type Bytes, utf8 } from '../base/bytes.js';
+import { check } from '../base/check.js';
+import { type MemberId, noMember } from '../base/ids.js';
+import type { MembershipBook } from '../cluster/book.js';
+import { snapshotImage } from '../cluster/snapshot-image.js';
+import type { ValueStore } from '../mvcc/value-store.js';
+import { isV2 } from '../raft/conf-change.js';
+import { decodeConfChange } from '../raft/conf-change-codec.js';
+import type { RawNode } from '../raft/raw-node.js';
+import { InternalRaftRequest } from '../wire/messages/raft-request.js';
+import { decodeFailure } from '../wire/proto/failure.js';
+import { type ConfState, type Entry, entryType } from '../wire/raftpb/types.js';
+import type { Checkpointed } from './checkpoints.js';
+import { encodeConfState } from './conf-state-record.js';
+
+const meta = 'meta';
+export const appliedKey = utf8('consistent_index');
+export const termKey = utf8('term');
+export const confStateKey = utf8('confState');
+
+/** Where the state stands: read from the records at start. */
+export interface AppliedPosition {
+  readonly index: number;
+  readonly term: number;
+  readonly confState: ConfState;
+}
+
+export class Applier implements Checkpointed {
+  readonly #machine: StateMachine;
+  readonly #members: MembershipBook;
+  readonly #values: ValueStore;
+  readonly #request = new InternalRaftRequest();
+  applied: number;
+  appliedTerm: number;
+  confState: ConfState;
+  #recordedConfState: ConfState | undefined;
+  /** Who waits for the entry applied last; both 0 when nobody does. */
+  idHi = 0;
+  idLo = 0;
+
+  constructor(machine: StateMachine, members: MembershipBook, values: ValueStore, from: AppliedPosition) {
+    this.#machine = machine;
+    this.#members = members;
+    this.#values = values;
+    this.applied = from.index;
+    this.appliedTerm = from.term;
+    this.confState = from.confState;
+  }
+
+  get revision(): number {
+    return this.#machine.revision;
+  }
+
+  /** True when `id` alone decides what is committed. */
+  isSoleVoter(id: MemberId): boolean {
+    const { voters, votersOutgoing } = this.confState;
+    return voters.length === 1 && voters[0] === id && votersOutgoing.length === 0;
+  }
+
+  /** The entry with which a leader opens its term: nothing to do. */
+  skip(entry: Entry): void {
+    this.#advance(entry);
+  }
+
+  apply(entry: Entry, node: RawNode): Outcome {
+    this.#advance(entry);
+    if (entry.type !== entryType.normal) return this.#applyConfChange(entry, node);
+    const request = this.#request;
+    const failure = request.decode(entry.data, 0, entry.data.length);
+    check(failure === decodeFailure.none, 'a committed entry holds a request that can be read');
+    this.idHi = request.idHi;
+    this.idLo = request.idLo;
+    return this.#machine.apply(request);
+  }
+
+  #advance(entry: Entry): void {
+    check(entry.index === this.applied + 1, 'entries are applied one after the other, none twice');
+    this.applied = entry.index;
+    this.appliedTerm = entry.term;
+  }
+
+  #applyConfChange(entry: Entry, node: RawNode): Outcome {
+    const change = decodeConfChange(entry);
+    check(change !== undefined && !isV2(change), 'etcd changes members one at a time');
+    this.idHi = Number((change.id >> 32n) & 0xffffffffn);
+    this.idLo = Number(change.id & 0xffffffffn);
+    const { revision } = this;
+    const error = this.#members.refusal(change);
+    if (error !== undefined) {
+      // Raft has to see every change pass by; one without a node changes nothing.
+      node.applyConfChange({ ...change, nodeId: noMember });
+      return { kind: 'refused', error, revision };
+    }
+    this.confState = node.applyConfChange(change);
+    for (const { bucket, key, value } of this.#members.apply(change)) {
+      if (value === undefined) this.#values.deleteRecord(bucket, utf8(key));
+      else this.#values.setRecord(bucket, utf8(key), value);
+    }
+    return { kind: 'done', revision };
+  }
+
+  record(): void {
+    this.#values.setRecord(meta, appliedKey, bigEndian(this.applied));
+    this.#values.setRecord(meta, termKey, bigEndian(this.appliedTerm));
+    if (this.confState === this.#recordedConfState) return;
+    this.#recordedConfState = this.confState;
+    this.#values.setRecord(meta, confStateKey, encodeConfState(this.confState));
+  }
+
+  image(): Bytes {
+    return snapshotImage(this.#members);
+  }
+}
+
+function bigEndian(value: number): Bytes {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  return bytes;
+}
+
+/** A recorded index or term; 0 when there is none. */
+export function readRecordedNumber(values: ValueStore, key: Bytes): number {
+  const bytes = values.getRecord(meta, key);
+  if (bytes === undefined) return 0;
+  return Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0));
+}

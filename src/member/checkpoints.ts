@@ -1,0 +1,121 @@
+/**
+ * When applied state becomes durable outside the log, and how much of the log may be forgotten then.
+ *
+ *     log      ... [kept for slow followers] snapshot ........ durable ............ applied ... committed
+ *                                            .snap file        values and records    in memory
+ *
+ * The value store is committed every 100 ms or 10,000 entries, its records (applied index, term, membership) in the same
+ * transaction. A snapshot is taken at an index that the value store has made durable, never ahead of it; only then may
+ * the log before it go.
+ */
+import type { MemoryStorage } from '../raft/memory-storage.js';
+import type { ConfState, Snapshot } from '../wire/raftpb/types.js';
+import type { World } from './world.js';
+
+export interface CheckpointLimits {
+  readonly snapshotCount: number;
+  /** Entries kept in memory behind a snapshot, for followers that lag. */
+  readonly catchUpEntries: number;
+  readonly commitIntervalMs: number;
+  readonly commitEntries: number;
+}
+
+/** The state whose durability is at stake. */
+export interface Checkpointed {
+  readonly applied: number;
+  readonly appliedTerm: number;
+  readonly confState: ConfState;
+  /** Writes applied index, term and membership into the value store's records. */
+  record(): void;
+  /** The membership image that a `.snap` file carries. */
+  image(): Uint8Array;
+}
+
+interface Position {
+  readonly index: number;
+  readonly term: number;
+  readonly confState: ConfState;
+}
+
+export class Checkpoints {
+  readonly #limits: CheckpointLimits;
+  readonly #world: World;
+  readonly #state: Checkpointed;
+  readonly #storage: MemoryStorage;
+  readonly #persistSnapshot: (snapshot: Snapshot) => void;
+  #committing = false;
+  #commitAtMs = 0;
+  #recorded: number;
+  #durable: number;
+  #snapshotIndex: number;
+
+  constructor(
+    limits: CheckpointLimits,
+    parts: {
+      readonly world: World;
+      readonly state: Checkpointed;
+      readonly storage: MemoryStorage;
+      readonly snapshotIndex: number;
+      readonly persistSnapshot: (snapshot: Snapshot) => void;
+    },
+  ) {
+    this.#limits = limits;
+    this.#world = parts.world;
+    this.#state = parts.state;
+    this.#storage = parts.storage;
+    this.#persistSnapshot = parts.persistSnapshot;
+    this.#snapshotIndex = parts.snapshotIndex;
+    this.#recorded = this.#durable = parts.state.applied;
+  }
+
+  /** Entries up to here are in the value store for good. */
+  get durable(): number {
+    return this.#durable;
+  }
+
+  /** Log entries up to here are in a snapshot: older segments may go. */
+  get snapshotIndex(): number {
+    return this.#snapshotIndex;
+  }
+
+  /** Entries have been applied: a long row of them is not left to the clock. */
+  applied(): void {
+    if (this.#state.applied - this.#recorded >= this.#limits.commitEntries) this.commit();
+  }
+
+  tick(nowMs: number): void {
+    if (nowMs < this.#commitAtMs) return;
+    this.#commitAtMs = nowMs + this.#limits.commitIntervalMs;
+    this.commit();
+  }
+
+  /** Starts making what is applied durable, unless a commit is under way or there is nothing new. */
+  commit(done: () => void = () => {}): void {
+    if (this.#committing) return;
+    if (this.#state.applied === this.#recorded) return done();
+    this.#committing = true;
+    const position = {
+      index: this.#state.applied,
+      term: this.#state.appliedTerm,
+      confState: this.#state.confState,
+    };
+    this.#recorded = position.index;
+    this.#state.record();
+    this.#world.values.commit(() => {
+      this.#committing = false;
+      this.#durable = position.index;
+      this.#snapshot(position);
+      done();
+    });
+  }
+
+  #snapshot(position: Position): void {
+    if (position.index - this.#snapshotIndex < this.#limits.snapshotCount) return;
+    this.#snapshotIndex = position.index;
+    const snapshot: Snapshot = { data: this.#state.image(), metadata: position };
+    this.#storage.createSnapshot(position.index, position.confState, snapshot.data);
+    this.#persistSnapshot(snapshot);
+    const keepFrom = position.index - this.#limits.catchUpEntries;
+    if (keepFrom >= this.#storage.firstIndex()) this.#storage.compact(keepFrom);
+  }
+}

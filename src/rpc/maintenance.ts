@@ -1,0 +1,142 @@
+/** `etcdserverpb.Maintenance` of a single member: alarms, status, defragmentation, hashes. */
+import { toBinary } from '@bufbuild/protobuf';
+import type { AlarmBook } from '../apply/alarm-book.js';
+import type { Alarm } from '../apply/outcome.js';
+import { noMember } from '../base/ids.js';
+import { apiVersion, clusterVersion } from '../base/version.js';
+import {
+  AlarmRequest_AlarmAction as AlarmAction,
+  AlarmRequestSchema,
+  AlarmResponseSchema,
+  AlarmType,
+  DefragmentRequestSchema,
+  DefragmentResponseSchema,
+  HashKVRequestSchema,
+  HashKVResponseSchema,
+  HashRequestSchema,
+  HashResponseSchema,
+  StatusRequestSchema,
+  StatusResponseSchema,
+} from '../gen/etcdserverpb/rpc_pb.js';
+import { type MemberFront, requestField } from '../member/front.js';
+import { errors } from '../wire/errors.js';
+import type { Method } from '../wire/grpc/service.js';
+import type { Answers } from './answers.js';
+import { coldHeader, coldMethod, whenApplied } from './cold.js';
+
+/** What this service asks beyond the member's front. */
+export interface Keeper {
+  readonly alarms: AlarmBook;
+  readonly raftIndex: number;
+  readonly appliedIndex: number;
+  readonly quotaBytes: number;
+  sizeBytes(): number;
+  sizeInUseBytes(): number;
+  /** Rewrites the value store without what it no longer holds, while it is read. `failed` names why, in one line. */
+  defragment(done: (failed: string | undefined) => void): void;
+  hash(done: (hash: number) => void): void;
+  hashKv(revision: number, done: (answer: HashKvAnswer) => void): void;
+}
+
+export type HashKvAnswer =
+  | {
+      readonly ok: true;
+      readonly hash: number;
+      readonly compactRevision: number;
+      readonly revision: number;
+      readonly current: number;
+    }
+  | { readonly ok: false; readonly error: 'compacted' | 'futureRevision' };
+
+export function maintenanceMethods(answers: Answers, keeper: Keeper): [string, Method][] {
+  const { front } = answers;
+  const path = (name: string) => `/etcdserverpb.Maintenance/${name}`;
+  return [
+    [
+      path('Alarm'),
+      coldMethod(answers, AlarmRequestSchema, AlarmResponseSchema, (request, reply) => {
+        if (AlarmAction[request.action] === undefined) return reply.refuse('unknownAlarmAction');
+        const bytes = toBinary(AlarmRequestSchema, request);
+        front.propose(
+          requestField.alarm,
+          bytes,
+          0,
+          bytes.length,
+          whenApplied(reply, (outcome) => {
+            const alarms = outcome.kind === 'alarm' ? outcome.alarms : [];
+            reply.answer({ header: coldHeader(answers, outcome.revision), alarms: alarms.map(alarmMember) });
+          }),
+        );
+      }),
+    ],
+    [
+      path('Status'),
+      coldMethod(answers, StatusRequestSchema, StatusResponseSchema, (_, reply) =>
+        reply.answer(status(answers, keeper)),
+      ),
+    ],
+    [
+      path('Defragment'),
+      coldMethod(answers, DefragmentRequestSchema, DefragmentResponseSchema, (_, reply) => {
+        keeper.defragment((failed) => (failed === undefined ? reply.answer({}) : reply.call.fail(2, failed)));
+      }),
+    ],
+    [
+      path('Hash'),
+      coldMethod(answers, HashRequestSchema, HashResponseSchema, (_, reply) => {
+        keeper.hash((hash) => reply.answer({ header: coldHeader(answers), hash }));
+      }),
+    ],
+    [
+      path('HashKV'),
+      coldMethod(answers, HashKVRequestSchema, HashKVResponseSchema, (request, reply) => {
+        keeper.hashKv(clamp(request.revision), (answer) => {
+          if (!answer.ok) return reply.refuse(answer.error);
+          reply.answer({
+            header: coldHeader(answers, answer.current),
+            hash: answer.hash,
+            compactRevision: BigInt(answer.compactRevision),
+            hashRevision: BigInt(answer.revision),
+          });
+        });
+      }),
+    ],
+  ];
+}
+
+function status(answers: Answers, keeper: Keeper) {
+  const { front } = answers;
+  return {
+    header: coldHeader(answers),
+    version: apiVersion,
+    storageVersion: clusterVersion,
+    dbSize: BigInt(keeper.sizeBytes()),
+    dbSizeInUse: BigInt(keeper.sizeInUseBytes()),
+    dbSizeQuota: BigInt(keeper.quotaBytes),
+    leader: front.leader,
+    raftIndex: BigInt(keeper.raftIndex),
+    raftAppliedIndex: BigInt(keeper.appliedIndex),
+    raftTerm: BigInt(front.term),
+    errors: faults(front, keeper.alarms),
+    downgradeInfo: {},
+  };
+}
+
+/** As etcd words them: `memberID:<decimal> alarm:NOSPACE `, a zero id left out. */
+function faults(front: MemberFront, alarms: AlarmBook): string[] {
+  const missing = front.leader === noMember ? [errors.noLeader.text] : [];
+  const raised = alarms.list(AlarmType.NONE).map(({ memberId, alarm }) => {
+    const member = memberId === noMember ? '' : `memberID:${memberId} `;
+    return `${member}alarm:${AlarmType[alarm]}`;
+  });
+  return [...missing, ...raised];
+}
+
+const alarmMember = ({ memberId, alarm }: Alarm) => ({ memberID: memberId, alarm });
+
+/** A revision beyond what a number holds is as far in the future, or in the past, as one just at its edge. */
+function clamp(revision: bigint): number {
+  const limit = BigInt(Number.MAX_SAFE_INTEGER);
+  if (revision > limit) return Number.MAX_SAFE_INTEGER;
+  return revision < -limit ? -Number.MAX_SAFE_INTEGER : Number(revision);
+}

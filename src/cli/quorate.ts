@@ -5,8 +5,11 @@
  * read; the signal itself after SIGINT or SIGTERM.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Log } from '../base/log.js';
+import { quote } from '../base/go-text.js';
+import type { Fields, Log } from '../base/log.js';
+import { takeDataDir } from '../io/data-dir.js';
 import { defaultHost } from '../io/default-host.js';
+import { faultText } from '../io/fault.js';
 import { type LineLog, openLog } from '../io/log.js';
 import { notifyReady } from '../io/notify-init.js';
 import { stopOnSignals } from '../io/signals.js';
@@ -48,7 +51,7 @@ export async function main(argv: readonly string[], startMember: StartMember): P
     if (!dataDirIsFit(config, log)) return;
     await run(config, log, startMember);
   } catch (cause) {
-    const error = cause instanceof Error ? cause.message : String(cause);
+    const error = faultText(cause);
     if (error.includes('include') && error.includes('--initial-cluster')) warnAboutCluster(config, log, error);
     else log.log('fatal', 'discovery failed', { error });
     process.exit(1);
@@ -56,14 +59,16 @@ export async function main(argv: readonly string[], startMember: StartMember): P
 }
 
 async function run(config: Config, log: LineLog, startMember: StartMember): Promise<void> {
-  const member = await startMember(config, log);
-  stopOnSignals(log, () => member.stop());
+  await takeDataDir(config.dataDir, log);
+  const starting = startMember(config, log);
+  stopOnSignals(log, async () => (await starting).stop());
+  const member = await starting;
   await member.ready;
   notifyReady(log, process.env);
   try {
     await member.stopped;
   } catch (cause) {
-    log.log('fatal', 'listener failed', { error: cause instanceof Error ? cause.message : String(cause) });
+    log.log('fatal', 'listener failed', { error: faultText(cause) });
     process.exit(1);
   }
 }
@@ -81,8 +86,9 @@ function openOr(early: LineLog, settings: LogSettings): LineLog | undefined {
   try {
     return openLog(settings);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    early.warn('failed to verify flags', { error: `open sink: ${why}` });
+    const why = faultText(cause);
+    const path = /^open (.*): [^:]+$/.exec(why)?.[1] ?? '';
+    early.warn('failed to verify flags', { error: `open sink ${quote(path)}: ${why}` });
     process.exitCode = 1;
     return undefined;
   }
@@ -95,21 +101,24 @@ function writeNotes(log: LineLog, notes: readonly Note[]): void {
 /** Says what the data directory holds; false, and the exit code set, when it is not to be used. */
 function dataDirIsFit(config: Config, log: LineLog): boolean {
   const dir = config.dataDir;
-  const names = listDir(dir);
+  const refuse = (level: 'fatal' | 'panic', msg: string, exitCode: number, fields?: Fields) => {
+    log.log(level, msg, fields);
+    process.exitCode = exitCode;
+    return false;
+  };
+  const listed = listDir(dir);
+  if (listed.error !== undefined)
+    return refuse('fatal', 'failed to list data directory', 1, { dir, error: listed.error });
+  const { names } = listed;
   for (const filename of names) {
     if (filename === 'member' || filename === 'proxy') continue;
     log.warn('found invalid file under data directory', { filename, 'data-dir': dir });
   }
   const member = names.includes('member');
-  const refuse = (level: 'fatal' | 'panic', msg: string, exitCode: number) => {
-    log.log(level, msg, level === 'panic' ? { 'dir-type': 'proxy' } : undefined);
-    process.exitCode = exitCode;
-    return false;
-  };
   if (names.includes('proxy')) {
     return member
       ? refuse('fatal', 'invalid datadir; both member and proxy directories exist', 1)
-      : refuse('panic', 'v2 http proxy has already been deprecated in 3.6', 2);
+      : refuse('panic', 'v2 http proxy has already been deprecated in 3.6', 2, { 'dir-type': 'proxy' });
   }
   if (member) {
     log.info('server has already been initialized', { 'data-dir': dir, 'dir-type': 'member' });
@@ -120,13 +129,13 @@ function dataDirIsFit(config: Config, log: LineLog): boolean {
   return missing === undefined || refuse('fatal', missing, 1);
 }
 
-/** Empty when there is no such directory yet; what else is wrong, opening it for good will tell. */
-function listDir(path: string): readonly string[] {
+/** Empty when there is no such directory yet. */
+function listDir(path: string): { readonly names: readonly string[]; readonly error?: string } {
   try {
-    return readdirSync(path);
+    return { names: readdirSync(path) };
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
-    throw cause;
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    return isMissing ? { names: [] } : { names: [], error: faultText(cause) };
   }
 }
 
@@ -134,10 +143,7 @@ function readFile(path: string): FileContent {
   try {
     return { ok: true, content: readFileSync(path, 'utf8') };
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    const why =
-      code === 'ENOENT' ? 'no such file or directory' : code === 'EACCES' ? 'permission denied' : String(cause);
-    return { ok: false, why: `open ${path}: ${why}` };
+    return { ok: false, why: faultText(cause) };
   }
 }
 

@@ -12,11 +12,13 @@
  * Requests that come meanwhile queue up. None of this has to be durable at once: the value store commits in order.
  *
  * A key keeps its newest revision at or before the target and all after it. A tombstone goes with its generation,
- * unless it is at the target itself: that one stays, and is left out of later hashes.
+ * unless it is at the target itself: that one stays, and is left out of later hashes. Where a transaction deleted a key
+ * and put it again at the target, etcd 3.7.1 drops the value that was put, although it is alive; here it stays.
  */
 import { utf8 } from '../base/bytes.js';
 import { check } from '../base/check.js';
 import type { ErrorName } from '../wire/errors.js';
+import { anyAlive } from './hash-job.js';
 import type { DroppedVisitor } from './key-index.js';
 import { KvHasher } from './kv-hasher.js';
 import { decodeRevision, encodeRevision } from './revision-bytes.js';
@@ -150,11 +152,7 @@ export class Compactor {
 
   /** Whether the compaction to `revision` keeps anything at or before it: what etcd's hash asks before it skips. */
   #keepsAny(revision: number): boolean {
-    let any = false;
-    this.#store.index.scan(new Uint8Array(0), undefined, revision, () => {
-      any = true;
-      return false;
-    });
+    let any = revision > 0 && anyAlive(this.#store, revision);
     if (any) return true;
     this.#store.values.scan(revision, 0, revision + 1, (_main, _sub, tombstone) => {
       any = tombstone;

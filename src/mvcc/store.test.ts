@@ -9,6 +9,7 @@ import { forSeeds } from '../base/seeds.js';
 import { KeyValue } from '../wire/messages/key-value.js';
 import { RangeRequest } from '../wire/messages/kv-requests.js';
 import { Reader } from '../wire/proto/reader.js';
+import { PagedKeyIndex } from './index/paged-key-index.js';
 import { KeyState } from './key-index.js';
 import type { LeaseAttachments } from './lease-attachments.js';
 import { StoreLoader } from './loader.js';
@@ -138,13 +139,19 @@ class Pair {
   readonly values = new MemoryValues();
   readonly naive = new NaiveStore();
   leases = new PlainLeases();
-  store = this.#make();
+  store: Store;
 
-  constructor(readonly random: Random) {}
+  constructor(readonly random: Random) {
+    this.store = this.#make();
+  }
 
   #make(): Store {
     return new Store(
-      { index: new PlainIndex(), values: this.values, leases: this.leases },
+      {
+        index: this.random.oneIn(2) ? new PlainIndex() : new PagedKeyIndex(),
+        values: this.values,
+        leases: this.leases,
+      },
       { compactionBatchLimit: 3, compactionSleepMs: 10 },
     );
   }

@@ -1,18 +1,10 @@
 /** All that a member may ask of the outside. `io/` answers for real, `sim/` answers from a seed. */
 import type { MemberId } from '../base/ids.js';
 import type { ValueStore } from '../mvcc/value-store.js';
-import type { Entry, HardState, Message, Snapshot } from '../wire/raftpb/types.js';
+import type { Message } from '../wire/raftpb/types.js';
+import type { WalBatch } from '../wire/wal/batch.js';
 
-/** What one turn adds to the log: written in one go, entries first, then the hard state, then the snapshot record. */
-export interface WalBatch {
-  readonly entries: readonly Entry[];
-  /** Undefined when unchanged. */
-  readonly hardState: HardState | undefined;
-  /** A snapshot whose position is to be recorded (its `.snap` file is written first). */
-  readonly snapshot: Snapshot | undefined;
-  /** False when only the commit index moved: then nothing has to reach the disk before it is acted on. */
-  readonly mustSync: boolean;
-}
+export type { WalBatch };
 
 export interface World {
   /** Monotonic milliseconds. */

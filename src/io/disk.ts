@@ -1,0 +1,268 @@
+/**
+ * Files of the operating system behind the port `Disk`.
+ *
+ * A file's writes go through to the disk: on an `O_DSYNC` descriptor where there is one, else followed by `fdatasync`.
+ * One call instead of two on the way to a sync: measured 127 us p50 and 208 us p99 against 144 and 1,372 us.
+ */
+import {
+  close,
+  closeSync,
+  constants,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  ftruncate,
+  ftruncateSync,
+  mkdirSync,
+  open,
+  openSync,
+  readdirSync,
+  readSync,
+  rename,
+  renameSync,
+  rmSync,
+  unlink,
+  write,
+  writeSync,
+} from 'node:fs';
+import { noBytes } from '../base/bytes.js';
+import { type Disk, DiskFailure, type DiskFile, type Done } from '../wire/wal/disk.js';
+
+export interface DiskOptions {
+  /** Nothing is synced: a power failure may take everything. */
+  readonly unsafeNoFsync?: boolean;
+  /** How long a write took that had to reach the disk, for metrics and warnings. */
+  readonly observe?: (tookMs: number) => void;
+  /** False while other work waits for this thread: then no write holds it. */
+  readonly quiet?: () => boolean;
+}
+
+/** A write is waited for on this thread when recent ones took less: two changes of threads cost 35 us, waiting costs others this. */
+const waitMsMax = 0.4;
+/** Where the platform has no such flag, Node has no such constant. */
+const writeThrough: number | undefined = constants.O_DSYNC;
+
+export class NodeDisk implements Disk {
+  readonly #options: DiskOptions;
+
+  constructor(options: DiskOptions = {}) {
+    this.#options = options;
+  }
+
+  list(directory: string): string[] | undefined {
+    return guard(directory, () => {
+      try {
+        return readdirSync(directory);
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') return undefined;
+        throw error;
+      }
+    });
+  }
+
+  read(path: string, reuse?: Uint8Array): { readonly bytes: Uint8Array; readonly length: number } {
+    return guard(path, () => {
+      const descriptor = openSync(path, 'r');
+      try {
+        const { size } = fstatSync(descriptor);
+        const bytes = reuse !== undefined && reuse.length >= size ? reuse : new Uint8Array(size);
+        let length = 0;
+        while (length < size) {
+          const read = readSync(descriptor, bytes, length, size - length, length);
+          if (read === 0) break;
+          length += read;
+        }
+        return { bytes, length };
+      } finally {
+        closeSync(descriptor);
+      }
+    });
+  }
+
+  makeDirectoryNow(path: string): void {
+    guard(path, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
+  }
+
+  open(path: string): DiskFile {
+    return guard(path, () => new NodeFile(path, this.#options));
+  }
+
+  renameNow(from: string, to: string): void {
+    guard(from, () => renameSync(from, to));
+  }
+
+  removeNow(path: string): void {
+    guard(path, () => rmSync(path, { recursive: true, force: true }));
+  }
+
+  syncDirectoryNow(path: string): void {
+    if (this.#options.unsafeNoFsync || process.platform === 'win32') return;
+    guard(path, () => {
+      const descriptor = openSync(path, 'r');
+      try {
+        fsyncSync(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
+    });
+  }
+
+  rename(from: string, to: string, done: Done): void {
+    rename(from, to, (error) => done(failureOf(error, from)));
+  }
+
+  remove(path: string, done: Done): void {
+    unlink(path, (error) => done(error?.code === 'ENOENT' ? undefined : failureOf(error, path)));
+  }
+
+  syncDirectory(path: string, done: Done): void {
+    if (this.#options.unsafeNoFsync || process.platform === 'win32') {
+      this.soon(() => done(undefined));
+      return;
+    }
+    open(path, 'r', (openError, descriptor) => {
+      if (openError !== null) {
+        done(failureOf(openError, path));
+        return;
+      }
+      fsync(descriptor, (error) => close(descriptor, (closeError) => done(failureOf(error ?? closeError, path))));
+    });
+  }
+
+  soon(call: () => void): void {
+    queueMicrotask(call);
+  }
+}
+
+class NodeFile implements DiskFile {
+  readonly #descriptor: number;
+  readonly #options: DiskOptions;
+  /** Whether a write has to be followed by a sync. */
+  readonly #syncAfter: boolean;
+  #sizeBytes: number;
+  /** How long short writes took of late. */
+  #recentMs = Number.POSITIVE_INFINITY;
+
+  // The write that is under way.
+  #bytes: Uint8Array = noBytes;
+  #at = 0;
+  #length = 0;
+  #offset = 0;
+  #startedMs = 0;
+  #done: Done = () => {};
+  readonly #wrote = (error: Error | null, count: number) => this.#onWritten(error, count);
+  readonly #synced = (error: Error | null) => this.#onSynced(error);
+  readonly #finishSoon = () => this.#finish(undefined);
+
+  constructor(
+    readonly path: string,
+    options: DiskOptions,
+  ) {
+    const sync = options.unsafeNoFsync !== true;
+    const through = sync && writeThrough !== undefined;
+    const flags = constants.O_RDWR | constants.O_CREAT | (through ? writeThrough : 0);
+    this.#descriptor = openSync(path, flags, 0o600);
+    this.#options = options;
+    this.#syncAfter = sync && !through;
+    this.#sizeBytes = fstatSync(this.#descriptor).size;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  write(bytes: Uint8Array, length: number, offset: number, alone: boolean, done: Done): void {
+    this.#bytes = bytes;
+    this.#at = 0;
+    this.#length = length;
+    this.#offset = offset;
+    this.#done = done;
+    this.#startedMs = performance.now();
+    if (alone && this.#recentMs < waitMsMax && this.#options.quiet?.() !== false) this.#writeWaiting();
+    else write(this.#descriptor, bytes, 0, length, offset, this.#wrote);
+  }
+
+  truncate(sizeBytes: number, done: Done): void {
+    this.#sizeBytes = sizeBytes;
+    ftruncate(this.#descriptor, sizeBytes, (error) => done(failureOf(error, this.path)));
+  }
+
+  writeNow(bytes: Uint8Array, length: number, offset: number): void {
+    guard(this.path, () => {
+      for (let at = 0; at < length; ) at += writeSync(this.#descriptor, bytes, at, length - at, offset + at);
+      if (this.#syncAfter) fdatasyncSync(this.#descriptor);
+    });
+    this.#sizeBytes = Math.max(this.#sizeBytes, offset + length);
+  }
+
+  truncateNow(sizeBytes: number): void {
+    guard(this.path, () => ftruncateSync(this.#descriptor, sizeBytes));
+    this.#sizeBytes = sizeBytes;
+  }
+
+  syncNow(): void {
+    if (this.#options.unsafeNoFsync !== true) guard(this.path, () => fsyncSync(this.#descriptor));
+  }
+
+  close(): void {
+    guard(this.path, () => closeSync(this.#descriptor));
+  }
+
+  #writeWaiting(): void {
+    try {
+      this.writeNow(this.#bytes, this.#length, this.#offset);
+    } catch (error) {
+      const failure = error instanceof DiskFailure ? error : failureOf(error, this.path);
+      queueMicrotask(() => this.#finish(failure));
+      return;
+    }
+    this.#tookNow();
+    queueMicrotask(this.#finishSoon);
+  }
+
+  #onWritten(error: Error | null, count: number): void {
+    this.#at += count;
+    if (error !== null) this.#finish(failureOf(error, this.path));
+    else if (this.#at < this.#length) {
+      const left = this.#length - this.#at;
+      write(this.#descriptor, this.#bytes, this.#at, left, this.#offset + this.#at, this.#wrote);
+    } else if (this.#syncAfter) fdatasync(this.#descriptor, this.#synced);
+    else this.#onSynced(null);
+  }
+
+  #onSynced(error: Error | null): void {
+    if (error === null) this.#tookNow();
+    this.#finish(failureOf(error, this.path));
+  }
+
+  #finish(failure: DiskFailure | undefined): void {
+    if (failure === undefined) this.#sizeBytes = Math.max(this.#sizeBytes, this.#offset + this.#length);
+    this.#done(failure);
+  }
+
+  #tookNow(): void {
+    const tookMs = performance.now() - this.#startedMs;
+    this.#options.observe?.(tookMs);
+    if (this.#recentMs === Number.POSITIVE_INFINITY) this.#recentMs = tookMs;
+    else this.#recentMs += (tookMs - this.#recentMs) / 8;
+  }
+}
+
+function guard<T>(path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw failureOf(error, path) ?? error;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN';
+}
+
+function failureOf(error: unknown, path: string): DiskFailure | undefined {
+  if (error === null || error === undefined) return undefined;
+  return new DiskFailure(codeOf(error), path, error instanceof Error ? error.message : String(error));
+}

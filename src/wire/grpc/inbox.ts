@@ -29,6 +29,7 @@ export class Inbox {
 
   /** Drops what has been read. */
   drop(length: number): void {
+    if (length === 0) return; // Most pieces of a large message complete nothing, and must not copy it each time.
     if (length === this.length) {
       this.bytes = noBytes;
       this.length = 0;

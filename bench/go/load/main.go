@@ -40,6 +40,7 @@ type result struct {
 	P99Ms      float64 `json:"p99Ms"`
 	MaxMs      float64 `json:"maxMs"`
 	CPUMicros  float64 `json:"serverCpuMicrosPerOperation"`
+	OwnMicros  float64 `json:"clientCpuMicrosPerOperation"`
 	RSSMiB     float64 `json:"serverRssMiB"`
 	Errors     int64   `json:"errors"`
 }
@@ -157,7 +158,7 @@ func drive(pool []*clientv3.Client, op func(c *clientv3.Client, r *rand.Rand, n 
 	if *total == 0 {
 		time.Sleep(time.Duration(*warmup * float64(time.Second)))
 	}
-	began, cpu := time.Now(), cpuSeconds(*pid)
+	began, cpu, own := time.Now(), cpuSeconds(*pid), cpuSeconds(os.Getpid())
 	counting.Store(true)
 	if *total == 0 {
 		time.Sleep(time.Duration(*seconds * float64(time.Second)))
@@ -165,17 +166,17 @@ func drive(pool []*clientv3.Client, op func(c *clientv3.Client, r *rand.Rand, n 
 	} else {
 		wait.Wait()
 	}
-	elapsed, cpu := time.Since(began).Seconds(), cpuSeconds(*pid)-cpu
+	elapsed, cpu, own := time.Since(began).Seconds(), cpuSeconds(*pid)-cpu, cpuSeconds(os.Getpid())-own
 	stop.Store(true)
 	wait.Wait()
 	var all []time.Duration
 	for _, list := range lists {
 		all = append(all, list...)
 	}
-	return summary(all, elapsed, cpu, failed.Load())
+	return summary(all, elapsed, cpu, own, failed.Load())
 }
 
-func summary(all []time.Duration, elapsed, cpu float64, failed int64) result {
+func summary(all []time.Duration, elapsed, cpu, own float64, failed int64) result {
 	sort.Slice(all, func(a, b int) bool { return all[a] < all[b] })
 	at := func(share float64) float64 {
 		if len(all) == 0 {
@@ -186,6 +187,6 @@ func summary(all []time.Duration, elapsed, cpu float64, failed int64) result {
 	n := int64(len(all))
 	return result{
 		Work: *work, Operations: n, Seconds: elapsed, Rate: float64(n) / elapsed, P50Ms: at(0.5), P99Ms: at(0.99), MaxMs: at(1),
-		CPUMicros: cpu / float64(max(n, 1)) * 1e6, RSSMiB: rssMiB(*pid), Errors: failed,
+		CPUMicros: cpu / float64(max(n, 1)) * 1e6, OwnMicros: own / float64(max(n, 1)) * 1e6, RSSMiB: rssMiB(*pid), Errors: failed,
 	}
 }

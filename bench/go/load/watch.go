@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,7 +44,7 @@ func watch(pool []*clientv3.Client) result {
 		time.Sleep(10 * time.Millisecond)
 	}
 	value := randomValue(*valueSize)
-	first, cpu := time.Now(), cpuSeconds(*pid)
+	first, cpu, own := time.Now(), cpuSeconds(*pid), cpuSeconds(os.Getpid())
 	for time.Since(first).Seconds() < *seconds {
 		pending.Add(*clients)
 		current.Store(time.Now().UnixNano())
@@ -53,5 +54,5 @@ func watch(pool []*clientv3.Client) result {
 		pending.Wait()
 		time.Sleep(pace)
 	}
-	return summary(all, time.Since(first).Seconds(), cpuSeconds(*pid)-cpu, 0)
+	return summary(all, time.Since(first).Seconds(), cpuSeconds(*pid)-cpu, cpuSeconds(os.Getpid())-own, 0)
 }

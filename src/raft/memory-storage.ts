@@ -58,7 +58,7 @@ export class MemoryStorage implements Storage {
     return this.#offset + this.#entries.length;
   }
 
-  snapshot(): Snapshot | undefined {
+  snapshot(): Snapshot {
     return this.#snapshot;
   }
 

@@ -2,7 +2,7 @@
  * What a node wants done next.
  *
  * Storage in step (`asyncStorageWrites` off): store `hardState`, `entries` and `snapshot`, and make them durable if
- * `mustSync`; then send `messages`, apply `snapshot` and `committedEntries`, and call `advance`.
+ * `mustSync`; a snapshot goes before entries, for both may come at once. Then send `messages`, apply `snapshot` and `committedEntries`, and call `advance`.
  *
  * Storage by messages (on): deal with `messages` alone, and never call `advance`. One to `localAppendThread` says what to
  * store, one to `localApplyThread` what to apply. Each thread works in order; when a message's work is done (for an

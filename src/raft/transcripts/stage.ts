@@ -410,7 +410,7 @@ function store(
 ): void {
   if (hardState !== undefined) storage.setHardState(hardState);
   if (snapshot !== undefined) storage.applySnapshot(snapshot);
-  else storage.append(entries);
+  storage.append(entries);
 }
 
 /** The state machine: it strings together all that was ever proposed. */

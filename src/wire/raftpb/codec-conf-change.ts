@@ -17,11 +17,13 @@ import {
 
 const reader = new Reader();
 
-/** All fields but an absent context, as etcd does, which sets them all. */
+/** All fields but an absent context and a zero id, as etcd does: the first members of a group are written without an id. */
 export function encodeConfChange(change: ConfChange): Bytes {
   const to = new Writer(64);
-  to.byte(0x08);
-  to.uint64(change.id);
+  if (change.id !== 0n) {
+    to.byte(0x08);
+    to.uint64(change.id);
+  }
   to.byte(0x10);
   to.varint(change.type);
   to.byte(0x18);

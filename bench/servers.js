@@ -1,10 +1,21 @@
-/** Starts one server of a kind on free loopback ports, and waits until it answers. */
+/** Starts one server of a kind on loopback ports, and waits until it answers. */
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const startPatienceMs = 60_000;
+/** A server that does not end when it is asked to is killed. */
+const stopPatienceMs = 20_000;
+const pollMs = 10;
+
+/** No server outlives the program that started it. */
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(130));
 
 export function freePort() {
   return new Promise((resolve) => {
@@ -16,8 +27,70 @@ export function freePort() {
   });
 }
 
-/** `kind`: `etcd` or `quorate`. `flags` are further command line words. */
-export async function startServer(kind, { dir, port, peerPort, binaries, advertisedPeer, flags = [] }) {
+/**
+ * `kind`: `etcd` or `quorate`. `flags` are further command line words, `nodeFlags` are Node's.
+ * `ready(port)` says whether the server answers; by default its /health is asked.
+ */
+export async function startServer(kind, { ready = healthy, ...options }) {
+  const server = new Server(kind, options);
+  await server.start(ready);
+  return server;
+}
+
+class Server {
+  /** Resolves to the exit code or signal of the process that runs now. */
+  gone = Promise.resolve();
+  #child;
+  /** The end of what it has said, to be shown when it fails. */
+  #output = '';
+
+  constructor(kind, options) {
+    this.kind = kind;
+    this.port = options.port;
+    this.options = options;
+  }
+
+  get pid() {
+    return this.#child.pid;
+  }
+
+  get output() {
+    return this.#output;
+  }
+
+  async start(ready = healthy) {
+    const [command, args] = commandOf(this.kind, this.options);
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    running.add(child);
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk) => {
+        this.#output = (this.#output + chunk).slice(-4000);
+      });
+    }
+    this.gone = new Promise((resolve) => {
+      child.on('exit', (code, signal) => {
+        running.delete(child);
+        resolve(code ?? signal);
+      });
+    });
+    for (const deadline = Date.now() + startPatienceMs; !(await ready(this.port)); await sleep(pollMs)) {
+      if (running.has(child) && Date.now() < deadline) continue;
+      child.kill('SIGKILL');
+      throw new Error(`${this.kind} did not start: ${this.#output}`);
+    }
+  }
+
+  async stop(signal = 'SIGTERM') {
+    const child = this.#child;
+    child.kill(signal);
+    const late = setTimeout(() => child.kill('SIGKILL'), stopPatienceMs);
+    await this.gone;
+    clearTimeout(late);
+  }
+}
+
+function commandOf(kind, { dir, port, peerPort, binaries, advertisedPeer, nodeFlags = [], flags = [] }) {
   const url = `http://127.0.0.1:${port}`;
   const peer = `http://127.0.0.1:${peerPort}`;
   const advertised = advertisedPeer ?? peer;
@@ -27,52 +100,25 @@ export async function startServer(kind, { dir, port, peerPort, binaries, adverti
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${advertised}`,
   ];
-  const [command, args] =
-    kind === 'etcd'
-      ? [join(binaries, 'server'), [...shared, ...flags]]
-      : [
-          process.execPath,
-          [
-            join(root, 'bin', 'quorate.js'),
-            ...shared,
-            `--advertise-client-urls=${url}`,
-            `--initial-cluster=default=${advertised}`,
-            '--quota-backend-bytes=8589934592',
-            '--log-level=error',
-            ...flags,
-          ],
-        ];
-  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'pipe'] });
-  let complaint = '';
-  child.stderr.on('data', (chunk) => {
-    complaint = (complaint + chunk).slice(-4000);
-  });
-  const gone = new Promise((resolve) => child.on('exit', resolve));
-  let exited = false;
-  gone.then(() => {
-    exited = true;
-  });
-  for (const deadline = Date.now() + 30_000; ; ) {
-    if (exited || Date.now() > deadline) throw new Error(`${kind} did not start: ${complaint}`);
-    if (await healthy(url)) break;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return {
-    kind,
-    port,
-    pid: child.pid,
-    async stop(signal = 'SIGTERM') {
-      child.kill(signal);
-      await gone;
-    },
-  };
+  if (kind === 'etcd') return [join(binaries, 'server'), [...shared, ...flags]];
+  const own = [
+    `--advertise-client-urls=${url}`,
+    `--initial-cluster=default=${advertised}`,
+    '--quota-backend-bytes=8589934592',
+    '--log-level=error',
+  ];
+  return [process.execPath, [...nodeFlags, join(root, 'bin', 'quorate.js'), ...shared, ...own, ...flags]];
 }
 
-async function healthy(url) {
+async function healthy(port) {
   try {
-    const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(1000) });
+    const answer = await fetch(`http://127.0.0.1:${port}/health`, { signal: AbortSignal.timeout(1000) });
     return answer.ok;
   } catch {
     return false;
   }
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

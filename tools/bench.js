@@ -1,56 +1,70 @@
 /**
- * `npm run bench [-- --rounds N --seconds S --only WORK,WORK --out FILE]`
+ * `npm run bench [-- --rounds N --seconds S --minutes M --only WORK,WORK --quick --million --out FILE]`
  *
  * Go etcd 3.7.1 (its `embed` package) and Quorate in turn on this machine, the same loads from two generators: Go's clientv3,
  * and our own client half. Prints one table with both columns and the ratio, and writes it as JSON. Needs Go.
+ *
+ * `--quick` shows in a minute and a half that everything runs; its figures mean little.
+ * `--million` measures a million keys of 1 KB instead: see bench/million.js.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildGo, measure, targets } from '../bench/bench.js';
+import { buildGo } from '../bench/generators.js';
+import { measureAll } from '../bench/measure.js';
+import { measureMillion } from '../bench/million.js';
+import { printTable } from '../bench/table.js';
+import { targets } from '../bench/targets.js';
 import { build, install, root } from './run.js';
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '3' },
+    minutes: { type: 'string', default: '7' },
     only: { type: 'string', default: '' },
-    out: { type: 'string', default: join(root, 'bench', 'out', 'bench.json') },
+    quick: { type: 'boolean', default: false },
+    million: { type: 'boolean', default: false },
+    out: { type: 'string' },
   },
 });
 
 install();
 build();
 buildGo();
-const wanted = targets.filter(
-  ({ name }) => options.only === '' || options.only.split(',').some((part) => name.includes(part)),
-);
-const rows = [];
-for (const target of wanted) {
-  const row = await measure(target, Number(options.rounds), Number(options.seconds));
-  rows.push(...row);
-  for (const line of row) console.log(format(line));
-}
+const rows = await (options.million ? measureMillion({ quick: options.quick }) : measureTargets());
+printTable(rows);
+const out = options.out ?? join(root, 'bench', 'out', options.million ? 'million.json' : 'bench.json');
+mkdirSync(dirname(out), { recursive: true });
+writeFileSync(out, `${JSON.stringify({ machine: machine(), options, rows }, null, 2)}\n`);
+console.log(`written to ${out}`);
+process.exit(rows.some((row) => row.failure !== undefined) ? 1 : 0);
 
-console.log(`\n${heading()}`);
-for (const row of rows) console.log(format(row));
-mkdirSync(dirname(options.out), { recursive: true });
-writeFileSync(options.out, `${JSON.stringify({ machine: machine(), rows }, null, 2)}\n`);
-console.log(`\nwritten to ${options.out}`);
-
-function heading() {
-  const titles = `${'work'.padEnd(44)} ${'generator'.padEnd(9)} ${'figure'.padEnd(16)}`;
-  return `${titles} ${'Go etcd'.padStart(10)} ${'Quorate'.padStart(10)} ${'ratio'.padStart(7)} ${'target'.padStart(8)}\n${'-'.repeat(110)}`;
-}
-
-function format({ work, generator, figure, etcd, quorate, ratio, target, met }) {
-  const show = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(2)).padStart(10);
-  const wish =
-    target === undefined ? '' : `${target.atLeast === undefined ? '<=' : '>='} ${target.atLeast ?? target.atMost}`;
-  const named = `${work.padEnd(44)} ${generator.padEnd(9)} ${figure.padEnd(16)}`;
-  return `${named} ${show(etcd)} ${show(quorate)} ${ratio.toFixed(2).padStart(7)} ${wish.padStart(8)} ${target === undefined ? '' : met ? 'met' : 'MISSED'}`;
+function measureTargets() {
+  const parts = options.only.split(',');
+  return measureAll(
+    targets.filter(({ name }) => parts.some((part) => name.includes(part))),
+    {
+      rounds: options.quick ? 1 : Number(options.rounds),
+      seconds: options.quick ? 1 : Number(options.seconds),
+      warmup: options.quick ? 0.5 : 1,
+      /** What a quick run divides all totals by. */
+      shrink: options.quick ? 10 : 1,
+      deadlineMs: Date.now() + Number(options.minutes) * 60_000,
+      told: ({ name }, round, seconds) => console.log(`round ${round + 1}: ${name} (${seconds.toFixed(0)} s)`),
+    },
+  );
 }
 
 function machine() {
-  return { node: process.version, platform: `${process.platform}-${process.arch}`, at: new Date().toISOString() };
+  const [processor] = cpus();
+  return {
+    processor: processor?.model ?? 'unknown',
+    cores: cpus().length,
+    loadBefore: loadavg()[2],
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    at: new Date().toISOString(),
+  };
 }

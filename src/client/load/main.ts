@@ -15,6 +15,12 @@ import { Load } from './load.js';
 import { cpuSeconds, residentMiB } from './server-process.js';
 import { putPath, type Work, workOf } from './work.js';
 
+/** SIGTERM ends the counting early: what has been counted is told. */
+const asked = new AbortController();
+const { signal } = asked;
+process.once('SIGTERM', () => asked.abort());
+const ended = () => {};
+
 try {
   const flags = readFlags(process.argv.slice(2));
   console.log(JSON.stringify(await run(flags)));
@@ -47,7 +53,7 @@ async function measure(load: Load, dialer: Dialer) {
   const serverSeconds = cpuSeconds(flags.pid);
   const own = process.cpuUsage();
   load.counting = true;
-  if (flags.total === 0) await sleep(flags.seconds * 1000);
+  if (flags.total === 0) await sleep(flags.seconds * 1000, undefined, { signal }).catch(ended);
   else await load.done();
   load.counting = false;
   const seconds = (dialer.nowMs() - beganMs) / 1000;

@@ -25,16 +25,16 @@ export interface Work {
 }
 
 export const putPath = '/etcdserverpb.KV/Put';
-const rangePath = '/etcdserverpb.KV/Range';
+export const rangePath = '/etcdserverpb.KV/Range';
 
 const works: Record<string, (flags: LoadFlags) => Work> = {
   put: (flags) => ({ path: putPath, request: new AimedRequest(put(firstKey, flags)) }),
   fill: (flags) => ({ path: putPath, request: new AimedRequest(put(firstKey, flags)), inOrder: true }),
-  get: () => ({ path: rangePath, request: new AimedRequest(range(firstKey)) }),
+  get: () => ({ path: rangePath, request: new AimedRequest(rangeOf(firstKey)) }),
   txn: (flags) => ({ path: '/etcdserverpb.KV/Txn', request: new AimedRequest(txn(flags)) }),
   range: (flags) => ({
     path: rangePath,
-    request: new AimedRequest(range(utf8('range/'), utf8('range0'))),
+    request: new AimedRequest(rangeOf(utf8('range/'), utf8('range0'))),
     prepare: Array.from({ length: flags['range-keys'] }, (_, i) =>
       put(utf8(`range/${String(i).padStart(6, '0')}`), flags),
     ),
@@ -43,7 +43,7 @@ const works: Record<string, (flags: LoadFlags) => Work> = {
   /** All that `fill` has written, in one answer. */
   scan: (flags) => ({
     path: rangePath,
-    request: new AimedRequest(range(utf8(keyPrefix), utf8(`${keyPrefix.slice(0, -1)}0`))),
+    request: new AimedRequest(rangeOf(utf8(keyPrefix), utf8(`${keyPrefix.slice(0, -1)}0`))),
     keysAnswered: flags.keys,
   }),
 };
@@ -59,7 +59,7 @@ function put(key: Bytes, flags: LoadFlags): Bytes {
   return toBinary(PutRequestSchema, create(PutRequestSchema, { key, value }));
 }
 
-function range(key: Bytes, rangeEnd?: Bytes): Bytes {
+export function rangeOf(key: Bytes, rangeEnd?: Bytes): Bytes {
   return toBinary(RangeRequestSchema, create(RangeRequestSchema, { key, ...(rangeEnd && { rangeEnd }) }));
 }
 

@@ -90,6 +90,11 @@ export class Dialer {
     for (const socket of this.#sockets) socket.tick(nowMs);
   }
 
+  /** The sockets of all connections, for those who must look beneath. */
+  *sockets(): Iterable<Socket> {
+    for (const { socket } of this.#sockets) yield socket;
+  }
+
   /** Ends every connection at once; calls in flight end with `unavailable`. */
   close(): void {
     for (const { socket } of this.#sockets) socket.destroy();

@@ -1,4 +1,6 @@
 /** Where a listen URL points, and Go's words for why one cannot listen there. */
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 export interface ListenPlace {
   /** Empty for every address. */
@@ -35,7 +37,9 @@ export class ListenError extends Error {
 
 function listenText(place: ListenPlace, cause: NodeJS.ErrnoException & { address?: string }): string {
   if (cause.code === 'ENOTFOUND') return `listen tcp: lookup ${place.host}: no such host`;
-  const reason = reasons[cause.code ?? ''] ?? cause.message;
+  // libuv says EACCES where a unix socket's folder is missing.
+  const missing = place.path !== '' && cause.code === 'EACCES' && !existsSync(dirname(place.path));
+  const reason = reasons[missing ? 'ENOENT' : (cause.code ?? '')] ?? cause.message;
   if (place.path !== '') return `listen unix ${place.path}: ${reason}`;
   const host = cause.address ?? place.host;
   return `listen tcp ${host.includes(':') ? `[${host}]` : host}:${place.port}: ${reason}`;

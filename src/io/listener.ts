@@ -82,7 +82,11 @@ export class Listener {
     server.removeAllListeners('error');
     server.on('error', () => {}); // An accept that failed (out of descriptors, say) concerns that connection alone.
     this.#servers.add(server);
-    this.#timer ??= setInterval(() => this.#tick(), tickMs).unref();
+    if (this.#timer === undefined) {
+      this.#timer = setInterval(() => this.#tick(), tickMs).unref();
+      // What makes node:http watch its connections for slow requests; it never listens itself.
+      this.#options.http1?.emit('listening');
+    }
     const address = server.address();
     return address !== null && typeof address === 'object' ? { ...place, port: address.port } : place;
   }
@@ -148,7 +152,7 @@ export class Listener {
     this.#servers.clear();
     for (const socket of this.#undecided.keys()) socket.destroy();
     for (const { machine } of this.#sockets) machine?.http2.drain('graceful_stop');
-    this.#options.http1?.closeIdleConnections();
+    this.#options.http1?.close(() => {}); // It closes idle connections at once.
     const untilMs = this.nowMs() + graceMs;
     while (this.connections > 0 && this.nowMs() < untilMs) await new Promise((resolve) => setTimeout(resolve, 5));
     for (const { socket } of this.#sockets) socket.destroy();

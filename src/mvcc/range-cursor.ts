@@ -21,7 +21,7 @@ import { varintSize, Writer } from '../wire/proto/writer.js';
 import { KeyState, type KeyVisitor } from './key-index.js';
 import type { Pinned } from './pins.js';
 import { RangeEntries } from './range-entries.js';
-import { orderByRank, orderByValue } from './range-order.js';
+import { RangeOrder, valueIn } from './range-order.js';
 import { made, RangeQuery } from './range-query.js';
 import type { Store } from './store.js';
 
@@ -68,6 +68,8 @@ export class RangeCursor implements Pinned {
   #cut = false;
   /** The first key behind the remembered window, if there is one. */
   #beyond: Bytes | undefined;
+  #walked = false;
+  #order: RangeOrder | undefined;
   #kvsBytes = 0;
 
   // How far the writing is.
@@ -122,7 +124,9 @@ export class RangeCursor implements Pinned {
     this.#countKnown = this.#satisfied = this.#prefixed = this.#tailed = false;
     this.#counted = this.#kvsBytes = this.#readyAt = this.#entry = this.#offset = 0;
     this.#budget = Number.POSITIVE_INFINITY;
+    this.#walked = false;
     this.#beyond = undefined;
+    this.#order = undefined;
     this.#ready.reset();
     this.#entries.count = 0;
   }
@@ -132,6 +136,7 @@ export class RangeCursor implements Pinned {
     const { index } = this.#store;
     const alive = this.#isNewest ? index.find(key, state) : index.findAt(key, this.revision, state);
     if (alive) this.#met(key, state);
+    this.#inOrder(Number.POSITIVE_INFINITY);
     this.#finishPlan();
   }
 
@@ -159,14 +164,17 @@ export class RangeCursor implements Pinned {
     return this.revision >= this.#store.revision;
   }
 
-  /** Goes on planning for at most `maxKeys` keys; true when the plan is complete. */
+  /** Goes on planning for about `maxKeys` keys or comparisons; true when the plan is complete. */
   plan(maxKeys = Number.POSITIVE_INFINITY): boolean {
     if (this.planned || this.lost) return this.planned;
     this.#budget = maxKeys;
-    this.#cut = false;
-    this.#walk(this.#next, this.#meet);
-    if (this.#cut) this.hold();
-    else this.#finishPlan();
+    if (!this.#walked) {
+      this.#cut = false;
+      this.#walk(this.#next, this.#meet);
+      this.#walked = !this.#cut;
+    }
+    if (this.#walked && this.#inOrder(this.#budget)) this.#finishPlan();
+    else this.hold();
     return this.planned;
   }
 
@@ -241,21 +249,31 @@ export class RangeCursor implements Pinned {
     if (!this.kvsOnly) this.bodyBytes += (this.more ? 2 : 0) + (this.count === 0 ? 0 : 1 + varintSize(this.count));
   }
 
-  /** Sorts what was collected, cuts it at the limit and sums its lengths. */
+  /** Sorts what was collected; false when the budget was spent before. */
+  #inOrder(budget: number): boolean {
+    const query = this.#query;
+    if (!query.collected || !query.sorted) return true;
+    this.#order ??= new RangeOrder(this.#entries, query.descending, query.byValue ? this.#valueAt : undefined);
+    return this.#order.step(budget);
+  }
+
+  /** Cuts what was collected at the limit and sums its lengths. */
   #arrange(): void {
     const query = this.#query;
     const entries = this.#entries;
     this.more = query.limit > 0 && entries.count > query.limit;
     this.returned = this.more ? query.limit : entries.count;
-    if (query.byValue) entries.arrange(orderByValue(entries, query.descending, this.#storedAt), this.returned);
-    else if (query.sorted) entries.arrange(orderByRank(entries, query.descending), this.returned);
-    else entries.count = this.returned;
+    if (this.#order === undefined) entries.count = this.returned;
+    else entries.arrange(this.#order.order, this.returned);
+    this.#order = undefined;
     for (let i = 0; i < entries.count; i++) {
       // Only the stored bytes know what the lease adds to a key without its value.
       if (query.keepsLease && query.made === made.trimmed) entries.lengths[i] = this.#bytesAt(i).length;
       this.#kvsBytes += rangeKvSize(entries.lengths[i] as number);
     }
   }
+
+  readonly #valueAt = (entry: number): Bytes => valueIn(this.#kv, this.#storedAt(entry));
 
   readonly #storedAt = (entry: number): Bytes =>
     this.#store.stored(this.#entries.mains[entry] as number, this.#entries.subs[entry] as number);

@@ -34,6 +34,7 @@ export class LargeRange implements Chore {
     this.#chores = chores;
     this.#revision = revision;
     call.state = this;
+    cursor.hold();
   }
 
   /** The client gave up. */

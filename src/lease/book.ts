@@ -59,7 +59,7 @@ export class LeaseBook implements LeaseAttachments {
   #remainingSeconds = new Float64Array(16);
   #used = 0;
   readonly #freeSlots: number[] = [];
-  #follower: LeaseFollower | undefined;
+  readonly #followers: LeaseFollower[] = [];
 
   constructor(values: ValueStore, secondsMin: number) {
     this.#values = values;
@@ -67,7 +67,7 @@ export class LeaseBook implements LeaseAttachments {
   }
 
   follow(follower: LeaseFollower): void {
-    this.#follower = follower;
+    this.#followers.push(follower);
   }
 
   get size(): number {
@@ -95,7 +95,7 @@ export class LeaseBook implements LeaseAttachments {
     const granted = Math.max(ttlSeconds, this.#ttlSecondsMin);
     const slot = this.#add(id, granted, 0);
     this.#write(slot);
-    this.#follower?.granted(slot);
+    for (const follower of this.#followers) follower.granted(slot);
     return { ok: true, ttlSeconds: granted };
   }
 
@@ -104,7 +104,7 @@ export class LeaseBook implements LeaseAttachments {
     const at = this.#find(id);
     if (at < 0) return false;
     const slot = this.#table.slot(at);
-    this.#follower?.revoked(slot);
+    for (const follower of this.#followers) follower.revoked(slot);
     this.#keys.detachAll(slot);
     this.#table.remove(at);
     this.#ids[slot] = noLease;
@@ -175,7 +175,7 @@ export class LeaseBook implements LeaseAttachments {
       const lease = decodeLease(value);
       this.#add(lease.id, Math.max(lease.ttlSeconds, this.#ttlSecondsMin), lease.remainingSeconds);
     });
-    this.#follower?.restored();
+    for (const follower of this.#followers) follower.restored();
   }
 
   #write(slot: LeaseSlot): void {

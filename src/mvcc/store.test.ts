@@ -9,6 +9,7 @@ import { forSeeds } from '../base/seeds.js';
 import { KeyValue } from '../wire/messages/key-value.js';
 import { RangeRequest } from '../wire/messages/kv-requests.js';
 import { Reader } from '../wire/proto/reader.js';
+import { waitMsMax } from './compaction.js';
 import { PagedKeyIndex } from './index/paged-key-index.js';
 import { KeyState } from './key-index.js';
 import type { LeaseAttachments } from './lease-attachments.js';
@@ -289,4 +290,27 @@ test('a range of many windows', () => {
       compare(read(pair.random, pair.store, asked), pair.naive.range(asked), asked);
     }
   }
+});
+
+test('a reader that takes too long loses its revision to a compaction', () => {
+  const pair = new Pair(new Random(3));
+  const txn = pair.store.begin();
+  for (const key of keys) txn.put(bytesOf(key), bytesOf('v'), noLease);
+  txn.end();
+  const cursor = new RangeCursor(pair.store);
+  const plain = { revision: 0, limit: 0, order: 0, target: 0, keysOnly: false, countOnly: false, minMod: 0, maxMod: 0 };
+  cursor.open(requestOf({ ...plain, key: 'a', end: '', minCreate: 0, maxCreate: 0 }));
+  equal(cursor.plan(2), false);
+  const overwrite = pair.store.begin();
+  overwrite.put(bytesOf('a'), bytesOf('w'), noLease);
+  equal(overwrite.end(), 3);
+  let compacted = false;
+  equal(pair.store.compactor.schedule(3), undefined);
+  pair.store.compactor.whenDone({ compacted: () => (compacted = true) });
+  for (let now = 0; now < waitMsMax; now += 1000) pair.store.compactor.step(now);
+  deepEqual([cursor.lost, compacted], [false, false]);
+  for (let now = waitMsMax; !compacted; now += 10) pair.store.compactor.step(now);
+  equal(cursor.lost, true);
+  equal(cursor.plan(), false);
+  equal(pair.store.pins.size, 0);
 });

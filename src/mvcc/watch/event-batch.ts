@@ -30,6 +30,7 @@ export class EventBatch {
   /** Where each encoded event ends in `bytes`; only the first `encoded` count. */
   readonly ends: number[] = [];
   encoded = 0;
+  readonly #sent: number[] = [];
   #writer = new Writer(4096);
   readonly #history: History;
   // One element an event, in order.
@@ -80,6 +81,11 @@ export class EventBatch {
     return place;
   }
 
+  /** The place of the n-th event that is encoded. */
+  sentAt(n: number): number {
+    return this.#sent[n] as number;
+  }
+
   mainOf(place: number): number {
     return this.#mains[place] as number;
   }
@@ -108,6 +114,7 @@ export class EventBatch {
         tombstone,
         (variant & variantBit.prevKv) === 0 ? noBytes : this.#prevKv(place),
       );
+      this.#sent[this.encoded] = place;
       this.ends[this.encoded++] = to.at;
     }
     return this.encoded;

@@ -1,6 +1,7 @@
 /** One call on the server: what a `Method` sees of it, and what the connection keeps for it. */
 import { type Bytes, noBytes } from '../../base/bytes.js';
 import { MessageStream } from './intake.js';
+import type { PlainExchange } from './plain.js';
 import type { RequestHead } from './request-head.js';
 import type { ServerConnection } from './server.js';
 import type { Call, GrpcCode, Method } from './service.js';
@@ -14,6 +15,8 @@ export class ServerCall extends MessageStream implements Call {
   method: Method | undefined = undefined;
   headersSent = false;
 
+  /** The exchange, where this is no gRPC call. */
+  plain: PlainExchange | undefined = undefined;
   messages = 0;
   /** The client's end was passed on. */
   inputFinished = false;

@@ -21,6 +21,7 @@ import { errorCode, flag, frameHeaderBytes, frameType, writeFrameHeader } from '
 import { copyBytes } from '../http2/sender.js';
 import { Intake, type IntakeLimits, type MessageSink } from './intake.js';
 import { messagePrefixBytes, sendMessage, writePrefix } from './messages.js';
+import { PlainExchange, type PlainHandler } from './plain.js';
 import { grpcContentType, type Refusal, Registry } from './request-head.js';
 import { ServerCall } from './server-call.js';
 import { type GrpcCode, grpcCode, type Services } from './service.js';
@@ -48,6 +49,8 @@ export const grpcDefaults: GrpcLimits = {
 };
 
 export interface GrpcServerOptions extends Partial<GrpcLimits> {
+  /** Answers requests that are not gRPC; without it they are refused as grpc-go does, with status 415. */
+  readonly plain?: PlainHandler;
   /** By the name in `grpc-encoding`; without an entry a compression is refused. */
   readonly inflate?: Readonly<Record<string, Inflate>>;
 }
@@ -68,10 +71,17 @@ export interface GrpcServer {
 }
 
 export function createGrpcServer(services: Services, options: GrpcServerOptions = {}): GrpcServer {
-  const { inflate = {}, ...given } = options;
+  const { inflate = {}, plain, ...given } = options;
   const limits: GrpcLimits = { ...grpcDefaults, ...given };
   const registry = new Registry(services, (encoding) => Object.hasOwn(inflate, encoding));
-  return { limits, connect: (host) => new ServerConnection(registry, inflate, limits, host) };
+  return { limits, connect: (host) => new ServerConnection({ registry, inflate, plain }, limits, host) };
+}
+
+/** What all connections of a server share. */
+interface ServerParts {
+  readonly registry: Registry;
+  readonly inflate: Readonly<Record<string, Inflate>>;
+  readonly plain: PlainHandler | undefined;
 }
 
 const statusOk: Header = { name: ':status', value: '200' };
@@ -81,6 +91,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   readonly peer: string;
   readonly #registry: Registry;
   readonly #inflate: Readonly<Record<string, Inflate>>;
+  readonly #plain: PlainHandler | undefined;
   readonly #limits: GrpcLimits;
   readonly #intake: Intake<ServerCall>;
   readonly #okHeaders: RepeatedBlock;
@@ -88,14 +99,10 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   /** No call's deadline is earlier. */
   #deadlineMs = Number.POSITIVE_INFINITY;
 
-  constructor(
-    registry: Registry,
-    inflate: Readonly<Record<string, Inflate>>,
-    limits: GrpcLimits,
-    host: ConnectionHost,
-  ) {
-    this.#registry = registry;
-    this.#inflate = inflate;
+  constructor(parts: ServerParts, limits: GrpcLimits, host: ConnectionHost) {
+    this.#registry = parts.registry;
+    this.#inflate = parts.inflate;
+    this.#plain = parts.plain;
     this.#limits = limits;
     this.peer = host.peer;
     this.http2 = new Connection('server', limits, this, host);
@@ -145,6 +152,10 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     const head = this.#registry.headOf(block);
     call.head = head;
     call.path = head.path;
+    if (head.plain && this.#plain !== undefined) {
+      call.plain = new PlainExchange(this, call);
+      return this.#plain.request(call.plain);
+    }
     if (head.refusal !== undefined) return this.#refuse(call, head.contentType, head.refusal);
     call.method = head.method;
     if (head.timeoutMs !== Number.POSITIVE_INFINITY) {
@@ -172,7 +183,10 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
 
   data(call: ServerCall, bytes: Bytes, start: number, end: number, ended: boolean): void {
     if (call.ended) return;
-    this.#intake.data(call, bytes, start, end);
+    if (call.plain !== undefined) {
+      this.http2.granted(call, end - start);
+      this.#plain?.data(call.plain, bytes, start, end);
+    } else this.#intake.data(call, bytes, start, end);
     if (ended) this.#finishInput(call);
   }
 
@@ -224,9 +238,11 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
 
   /** The client has ended its side, and all of its messages have been handed on. */
   #finishInput(call: ServerCall) {
-    const { method } = call;
-    if (call.paused || call.ended || call.inputFinished || method === undefined) return;
+    const { method, plain } = call;
+    if (call.paused || call.ended || call.inputFinished) return;
     call.inputFinished = true;
+    if (plain !== undefined) return this.#plain?.requestEnded(plain);
+    if (method === undefined) return;
     if (call.inbox !== undefined) {
       return this.fail(call, method.kind === 'unary' ? grpcCode.unknown : grpcCode.internal, 'unexpected EOF');
     }
@@ -346,11 +362,19 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   aborted(call: ServerCall): void {
     if (call.ended) return;
     this.#ended(call);
-    call.method?.canceled?.(call);
+    if (call.plain !== undefined) this.#plain?.aborted(call.plain);
+    else call.method?.canceled?.(call);
   }
 
-  drained(call: ServerCall): void {
-    if (!call.ended) call.method?.drained?.(call);
+  drained(call: ServerCall) {
+    if (call.ended) return;
+    if (call.plain !== undefined) this.#plain?.drained?.(call.plain);
+    else call.method?.drained?.(call);
+  }
+
+  endPlain(call: ServerCall): void {
+    this.#ended(call);
+    this.http2.sender.end(call, 'data');
   }
 
   #passDeadlines(nowMs: number): void {

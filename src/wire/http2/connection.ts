@@ -629,10 +629,11 @@ export class Connection<S extends Stream> {
     this.#settle(stream);
   }
 
-  #sentEnd(stream: S): void {
+  #sentEnd(stream: S) {
     // RFC 9113, 8.1: a server that has answered in full tells a client that is still sending to stop.
-    if (this.#server && !stream.remoteClosed) this.reset(stream, errorCode.noError);
-    else this.#settle(stream);
+    if (this.#server && !stream.remoteClosed) return this.reset(stream, errorCode.noError);
+    this.#settle(stream);
+    this.#resets.earn(1);
   }
 
   /** Marks our side as ended by a frame that the caller wrote itself. */
@@ -646,7 +647,6 @@ export class Connection<S extends Stream> {
     stream.gone = true;
     this.sender.drop(stream);
     this.#streams.delete(stream.id);
-    if (this.#server) this.#resets.earn(1);
   }
 
   /** The user has taken in `length` bytes of a stream: the peer may send as many again, told in parcels of half a window. */

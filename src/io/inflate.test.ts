@@ -1,0 +1,24 @@
+// Proves: gzip is undone within its bound, and neither a bomb nor garbage gets through.
+import { deepEqual, equal } from 'node:assert/strict';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { inflaters } from './inflate.js';
+
+const gunzip = inflaters.gzip;
+
+test('what was compressed comes back, from the middle of other bytes', () => {
+  const packed = gzipSync(Buffer.from('hello hello hello'));
+  const around = Buffer.concat([Buffer.from('xx'), packed, Buffer.from('yy')]);
+  deepEqual(Buffer.from(gunzip(around, 2, 2 + packed.length, 17)), Buffer.from('hello hello hello'));
+  equal(gunzip(around, 2, 2 + packed.length, 16), 'tooLarge');
+});
+
+test('a bomb stops at the limit', () => {
+  const bomb = gzipSync(Buffer.alloc(50_000_000));
+  equal(gunzip(bomb, 0, bomb.length, 2_097_152), 'tooLarge');
+});
+
+test('garbage is refused', () => {
+  equal(gunzip(Uint8Array.of(1, 2, 3), 0, 3, 100), 'malformed');
+  equal(gunzip(gzipSync(Buffer.from('cut off')), 0, 12, 100), 'malformed');
+});

@@ -1,0 +1,148 @@
+/**
+ * Where leases are renewed and asked about: here, when this member leads, else at the leader.
+ *
+ * Only the leader knows when leases are due. A lease that is due but not yet revoked is not renewed any more: who tries waits
+ * until it is gone, and is told so; or until this member no longer leads, and then the leader is asked.
+ */
+import type { Bytes } from '../base/bytes.js';
+import type { LeaseId } from '../base/ids.js';
+import type { ErrorName } from '../wire/errors.js';
+import type { LeaseBook, LeaseFollower, LeaseSlot } from './book.js';
+import type { Deadlines } from './deadlines.js';
+
+export interface RenewWaiter {
+  /** 0: there is no such lease. */
+  renewed(ttlSeconds: number): void;
+  failed(error: ErrorName): void;
+}
+
+export type TimeToLive = {
+  /** Whole seconds left, -1 when there is no such lease. */
+  readonly ttlSeconds: number;
+  readonly grantedSeconds: number;
+  readonly keys: readonly Bytes[];
+};
+
+export const noSuchLease: TimeToLive = { ttlSeconds: -1, grantedSeconds: 0, keys: [] };
+
+export interface TimeToLiveWaiter {
+  answered(timeToLive: TimeToLive): void;
+  failed(error: ErrorName): void;
+}
+
+/** The leader, asked over the wire, again and again until it answers or the request's time is over. */
+export interface LeaderDesk {
+  renew(id: LeaseId, waiter: RenewWaiter): void;
+  timeToLive(id: LeaseId, withKeys: boolean, waiter: TimeToLiveWaiter): void;
+}
+
+/** Tells when this member has applied all that it knows to be committed; `failed` when that takes too long. */
+export interface CatchUp {
+  whenApplied(waiter: { confirmed(): void; failed(error: ErrorName): void }): void;
+}
+
+/** Who waits for a due lease to be gone. */
+type Waiting = { readonly id: LeaseId; readonly slot: LeaseSlot; readonly waiter: RenewWaiter };
+
+export interface DeskParts {
+  readonly book: LeaseBook;
+  readonly deadlines: Deadlines;
+  readonly catchUp: CatchUp;
+  readonly leader: LeaderDesk;
+}
+
+export class LeaseDesk implements LeaseFollower {
+  readonly #parts: DeskParts;
+  #waiting: Waiting[] = [];
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts;
+    parts.book.follow(this);
+  }
+
+  renew(id: LeaseId, waiter: RenewWaiter): void {
+    if (this.#parts.deadlines.leading) this.renewHere(id, waiter);
+    else this.#parts.leader.renew(id, waiter);
+  }
+
+  /** For the leader alone; another member refuses. */
+  renewHere(id: LeaseId, waiter: RenewWaiter): void {
+    const slot = this.#parts.book.slotOf(id);
+    if (slot >= 0) {
+      this.#renewSlot(id, slot, waiter);
+      return;
+    }
+    // It may have been granted already and not yet applied here.
+    this.#parts.catchUp.whenApplied({
+      confirmed: () => {
+        const known = this.#parts.book.slotOf(id);
+        if (known >= 0) this.#renewSlot(id, known, waiter);
+        else waiter.renewed(0);
+      },
+      failed: (error) => waiter.failed(error),
+    });
+  }
+
+  #renewSlot(id: LeaseId, slot: LeaseSlot, waiter: RenewWaiter): void {
+    const { deadlines, book } = this.#parts;
+    if (!deadlines.leading) {
+      waiter.failed('notPrimaryLessor');
+    } else if (deadlines.isDue(slot)) {
+      this.#waiting.push({ id, slot, waiter });
+    } else {
+      deadlines.renew(slot);
+      waiter.renewed(book.ttlSecondsOf(slot));
+    }
+  }
+
+  timeToLive(id: LeaseId, withKeys: boolean, waiter: TimeToLiveWaiter): void {
+    if (this.#parts.deadlines.leading) this.timeToLiveHere(id, withKeys, waiter);
+    else this.#parts.leader.timeToLive(id, withKeys, waiter);
+  }
+
+  /** For the leader alone. */
+  timeToLiveHere(id: LeaseId, withKeys: boolean, waiter: TimeToLiveWaiter): void {
+    const { book, deadlines, catchUp } = this.#parts;
+    catchUp.whenApplied({
+      confirmed: () => {
+        const slot = book.slotOf(id);
+        if (slot < 0) {
+          waiter.answered(noSuchLease);
+        } else if (!deadlines.leading) {
+          waiter.failed('leaderChanged');
+        } else {
+          waiter.answered({
+            ttlSeconds: Math.trunc(deadlines.remainingMs(slot) / 1000),
+            grantedSeconds: book.ttlSecondsOf(slot),
+            keys: withKeys ? book.keysOf(slot) : [],
+          });
+        }
+      },
+      failed: (error) => waiter.failed(error),
+    });
+  }
+
+  granted(): void {}
+
+  revoked(slot: LeaseSlot): void {
+    if (this.#waiting.length === 0) return;
+    const ended = this.#waiting.filter((waiting) => waiting.slot === slot);
+    this.#waiting = this.#waiting.filter((waiting) => waiting.slot !== slot);
+    for (const { waiter } of ended) waiter.renewed(0);
+  }
+
+  restored(): void {
+    this.#retry();
+  }
+
+  /** To be called when this member has stopped leading, after the deadlines were told. */
+  demoted(): void {
+    this.#retry();
+  }
+
+  #retry(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { id, waiter } of waiting) this.renew(id, waiter);
+  }
+}

@@ -1,6 +1,25 @@
 /** The `grpc_server_*` metrics: all methods with all status codes, from 0 on, so that a rate never starts from nothing. */
-import type { MethodCounters } from '../base/counters.js';
+import { type Counters, MethodCounters } from '../base/counters.js';
+import type { Method, Services } from '../wire/grpc/service.js';
 import type { Family, Labels, Sample } from './metrics-text.js';
+
+const types: Readonly<Record<Method['kind'], MethodCounters['type']>> = {
+  unary: 'unary',
+  serverStream: 'server_stream',
+  clientStream: 'client_stream',
+  bidi: 'bidi_stream',
+};
+
+/** Counters for every method the server has, for its gRPC side to count in. */
+export function countMethods(counters: Counters, services: Services): ReadonlyMap<string, MethodCounters> {
+  const byPath = new Map<string, MethodCounters>();
+  for (const [path, method] of services) {
+    const counted = new MethodCounters(path, types[method.kind]);
+    counters.methods.push(counted);
+    byPath.set(path, counted);
+  }
+  return byPath;
+}
 
 /** By number. */
 const codeNames = [

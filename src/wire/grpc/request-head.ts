@@ -2,6 +2,7 @@
  * What a request's header block means to gRPC: the method to call, or the answer that it deserves at once.
  * The texts and statuses are grpc-go's. Made once for a block, and shared by all requests that bring the same bytes.
  */
+import { MethodCounters } from '../../base/counters.js';
 import { nameKind } from '../http2/header-field.js';
 import type { HeaderBlock } from '../http2/hpack-decoder.js';
 import type { GrpcCode, Method, Services } from './service.js';
@@ -17,6 +18,9 @@ export interface Refusal {
   readonly acceptEncoding: boolean;
 }
 
+/** For methods that nobody wants counted. */
+export const uncounted = new MethodCounters('', 'unary');
+
 export class RequestHead {
   path = '';
   httpMethod = '';
@@ -26,6 +30,8 @@ export class RequestHead {
   /** `grpc-encoding`, when it is not `identity`. */
   encoding = '';
   method: Method | undefined = undefined;
+  /** Where the method's calls are counted. */
+  counters = uncounted;
   refusal: Refusal | undefined = undefined;
   /** Not a gRPC request at all. */
   plain = false;
@@ -42,6 +48,7 @@ export class Registry {
   constructor(
     readonly methods: Services,
     readonly canInflate: (encoding: string) => boolean,
+    readonly counters: ReadonlyMap<string, MethodCounters>,
   ) {
     for (const path of methods.keys()) this.#services.add(path.slice(1, path.lastIndexOf('/')));
   }
@@ -97,6 +104,7 @@ export class Registry {
   #find(head: RequestHead): Refusal | undefined {
     if (head.timeoutMs <= 0) return refusal(200, grpcCode.deadlineExceeded, 'context deadline exceeded');
     head.method = this.methods.get(head.path);
+    head.counters = this.counters.get(head.path) ?? uncounted;
     if (head.method === undefined) return refusal(200, grpcCode.unimplemented, this.#unknown(head.path));
     if (head.encoding === '' || this.canInflate(head.encoding)) return undefined;
     const text = `grpc: Decompressor is not installed for grpc-encoding ${quote(head.encoding)}`;

@@ -2,7 +2,7 @@
 import { type Bytes, noBytes } from '../../base/bytes.js';
 import { MessageStream } from './intake.js';
 import type { PlainExchange } from './plain.js';
-import type { RequestHead } from './request-head.js';
+import { type RequestHead, uncounted } from './request-head.js';
 import type { ServerConnection } from './server.js';
 import type { Call, GrpcCode, Method } from './service.js';
 
@@ -13,6 +13,7 @@ export class ServerCall extends MessageStream implements Call {
 
   head: RequestHead | undefined = undefined;
   method: Method | undefined = undefined;
+  counters = uncounted;
   headersSent = false;
 
   /** The exchange, where this is no gRPC call. */

@@ -13,6 +13,7 @@
  * from blocks encoded once for the connection.
  */
 import { type Bytes, noBytes } from '../../base/bytes.js';
+import type { MethodCounters } from '../../base/counters.js';
 import { Connection, type ConnectionLimits, connectionDefaults, type StreamEvents } from '../http2/connection.js';
 import type { HeaderBlock } from '../http2/hpack-decoder.js';
 import { type Header, RepeatedBlock } from '../http2/hpack-encoder.js';
@@ -53,6 +54,8 @@ export interface GrpcServerOptions extends Partial<GrpcLimits> {
   readonly plain?: PlainHandler;
   /** By the name in `grpc-encoding`; without an entry a compression is refused. */
   readonly inflate?: Readonly<Record<string, Inflate>>;
+  /** By path: where calls and messages are counted. */
+  readonly counters?: ReadonlyMap<string, MethodCounters>;
 }
 
 /** What a connection is told of the outside. */
@@ -71,9 +74,9 @@ export interface GrpcServer {
 }
 
 export function createGrpcServer(services: Services, options: GrpcServerOptions = {}): GrpcServer {
-  const { inflate = {}, plain, ...given } = options;
+  const { inflate = {}, plain, counters = new Map<string, MethodCounters>(), ...given } = options;
   const limits: GrpcLimits = { ...grpcDefaults, ...given };
-  const registry = new Registry(services, (encoding) => Object.hasOwn(inflate, encoding));
+  const registry = new Registry(services, (encoding) => Object.hasOwn(inflate, encoding), counters);
   return { limits, connect: (host) => new ServerConnection({ registry, inflate, plain }, limits, host) };
 }
 
@@ -158,6 +161,8 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     }
     if (head.refusal !== undefined) return this.#refuse(call, head.contentType, head.refusal);
     call.method = head.method;
+    call.counters = head.counters;
+    call.counters.started++;
     if (head.timeoutMs !== Number.POSITIVE_INFINITY) {
       call.deadlineMs = this.http2.nowMs + head.timeoutMs;
       if (call.deadlineMs < this.#deadlineMs) this.#deadlineMs = call.deadlineMs;
@@ -175,7 +180,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     if (refusal.acceptEncoding) {
       headers.push({ name: 'grpc-accept-encoding', value: Object.keys(this.#inflate).join(','), index: 'passing' });
     }
-    this.#ended(call);
+    this.#ended(call, refusal.code);
     this.http2.sender.end(call, new RepeatedBlock(this.http2.sender.encoder, headers));
   }
 
@@ -220,6 +225,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     const { method } = call;
     if (method === undefined) return;
     call.messages++;
+    call.counters.received++;
     switch (method.kind) {
       case 'unary':
         // As grpc-go: the first message is the request, whatever follows it.
@@ -278,7 +284,8 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
       this.send(call, message, start, end, false);
       return this.end(call);
     }
-    this.#ended(call);
+    this.#ended(call, grpcCode.ok);
+    call.counters.sent++;
     const headers = this.#okHeaders.bytes();
     this.#append(headers, (frameType.headers << 8) | flag.endHeaders, call.id);
     const at = sender.output.reserve(frameHeaderBytes + length);
@@ -313,11 +320,13 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
 
   send(call: ServerCall, message: Bytes, start: number, end: number, owned: boolean): void {
     this.#sendHeaders(call);
+    call.counters.sent++;
     sendMessage(this.http2.sender, call, message, start, end, owned, false);
   }
 
   beginMessage(call: ServerCall, length: number): void {
     this.#sendHeaders(call);
+    call.counters.sent++;
     const prefix = new Uint8Array(messagePrefixBytes);
     writePrefix(prefix, 0, length);
     this.sendPart(call, prefix);
@@ -331,7 +340,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
 
   end(call: ServerCall): void {
     this.#sendHeaders(call);
-    this.#ended(call);
+    this.#ended(call, grpcCode.ok);
     this.http2.sender.end(call, this.#okTrailers);
   }
 
@@ -345,15 +354,17 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
       { name: 'grpc-status', value: String(code), index: 'passing' },
       { name: 'grpc-message', value: encodeStatusText(text), index: 'passing' },
     );
-    this.#ended(call);
+    this.#ended(call, code);
     sender.end(call, new RepeatedBlock(sender.encoder, headers));
   }
 
   // Calls end
 
   /** From here on the method hears no more of the call; what it has queued still goes out. */
-  #ended(call: ServerCall): void {
+  #ended(call: ServerCall, code: GrpcCode): void {
     call.ended = true;
+    const { handled } = call.counters;
+    handled[code] = (handled[code] as number) + 1;
     this.#intake.heldBytes -= call.only.length;
     call.only = noBytes;
     this.#intake.drop(call);
@@ -361,7 +372,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
 
   aborted(call: ServerCall): void {
     if (call.ended) return;
-    this.#ended(call);
+    this.#ended(call, grpcCode.canceled);
     if (call.plain !== undefined) this.#plain?.aborted(call.plain);
     else call.method?.canceled?.(call);
   }
@@ -373,7 +384,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   }
 
   endPlain(call: ServerCall): void {
-    this.#ended(call);
+    this.#ended(call, grpcCode.ok);
     this.http2.sender.end(call, 'data');
   }
 

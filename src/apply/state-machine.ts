@@ -8,7 +8,12 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { compareBytes, utf8 } from '../base/bytes.js';
 import type { LeaseId, MemberId } from '../base/ids.js';
 import type { MembershipBook, MembershipRecord } from '../cluster/book.js';
-import { AlarmRequestSchema, LeaseGrantRequestSchema, LeaseRevokeRequestSchema } from '../gen/etcdserverpb/rpc_pb.js';
+import {
+  AlarmRequestSchema,
+  LeaseCheckpointRequestSchema,
+  LeaseGrantRequestSchema,
+  LeaseRevokeRequestSchema,
+} from '../gen/etcdserverpb/rpc_pb.js';
 import {
   ClusterMemberAttrSetRequestSchema,
   ClusterVersionSetRequestSchema,
@@ -76,6 +81,8 @@ export class StateMachine {
         return this.#refusal('leaseGrant', leaseGrantCost) ?? this.#grant(bytes.subarray(start, end));
       case requestField.leaseRevoke:
         return this.#refusal('leaseRevoke', 0) ?? this.#revoke(bytes.subarray(start, end));
+      case requestField.leaseCheckpoint:
+        return this.#checkpointLeases(bytes.subarray(start, end));
       case requestField.alarm:
         return this.#alarm(bytes.subarray(start, end));
       case requestField.clusterVersionSet:
@@ -121,6 +128,14 @@ export class StateMachine {
     const revision = txn.end();
     leases.revoke(id);
     return { kind: 'leaseRevoke', revision };
+  }
+
+  /** Notes what was left of leases. etcd writes it to disk from cluster version 3.6 on, as every cluster with one of ours is. */
+  #checkpointLeases(bytes: Uint8Array): Outcome {
+    for (const { ID, remainingTTL } of fromBinary(LeaseCheckpointRequestSchema, bytes).checkpoints) {
+      this.#parts.leases.checkpoint(ID as LeaseId, Number(remainingTTL), true);
+    }
+    return { kind: 'done', revision: this.revision };
   }
 
   #alarm(bytes: Uint8Array): Outcome {

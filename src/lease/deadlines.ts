@@ -28,6 +28,7 @@ export class Deadlines implements LeaseFollower {
   #heap = new Int32Array(16);
   #size = 0;
   #leading = false;
+  #onDemoted: () => void = () => {};
 
   constructor(book: LeaseBook, nowMs: () => number) {
     this.#book = book;
@@ -54,6 +55,12 @@ export class Deadlines implements LeaseFollower {
     this.#size = 0;
     this.#place.fill(outside);
     this.#deadlineMs.fill(Number.POSITIVE_INFINITY);
+    this.#onDemoted();
+  }
+
+  /** Told when this member has stopped leading: nothing that was reckoned holds any more. */
+  whenDemoted(tell: () => void): void {
+    this.#onDemoted = tell;
   }
 
   granted(slot: LeaseSlot): void {

@@ -36,6 +36,12 @@ export interface LeaderDesk {
   timeToLive(id: LeaseId, withKeys: boolean, waiter: TimeToLiveWaiter): void;
 }
 
+/** For a member that is alone: when it does not lead, nobody does. */
+export const noOtherLeader: LeaderDesk = {
+  renew: (_id, waiter) => waiter.failed('noLeader'),
+  timeToLive: (_id, _withKeys, waiter) => waiter.failed('noLeader'),
+};
+
 /** Tells when this member has applied all that it knows to be committed; `failed` when that takes too long. */
 export interface CatchUp {
   whenApplied(waiter: { confirmed(): void; failed(error: ErrorName): void }): void;
@@ -49,6 +55,8 @@ export interface DeskParts {
   readonly deadlines: Deadlines;
   readonly catchUp: CatchUp;
   readonly leader: LeaderDesk;
+  /** Where what is left of leases is written down: takes that of one back, as a renewal makes it untrue. */
+  forgetCheckpoint?(id: LeaseId, waiter: { confirmed(): void; failed(error: ErrorName): void }): void;
 }
 
 export class LeaseDesk implements LeaseFollower {
@@ -58,6 +66,7 @@ export class LeaseDesk implements LeaseFollower {
   constructor(parts: DeskParts) {
     this.#parts = parts;
     parts.book.follow(this);
+    parts.deadlines.whenDemoted(() => this.#retry());
   }
 
   renew(id: LeaseId, waiter: RenewWaiter): void {
@@ -89,6 +98,11 @@ export class LeaseDesk implements LeaseFollower {
       waiter.failed('notPrimaryLessor');
     } else if (deadlines.isDue(slot)) {
       this.#waiting.push({ id, slot, waiter });
+    } else if (this.#parts.forgetCheckpoint !== undefined && book.checkpointedSecondsOf(slot) > 0) {
+      this.#parts.forgetCheckpoint(id, {
+        confirmed: () => this.renewHere(id, waiter),
+        failed: (error) => waiter.failed(error),
+      });
     } else {
       deadlines.renew(slot);
       waiter.renewed(book.ttlSecondsOf(slot));
@@ -132,11 +146,6 @@ export class LeaseDesk implements LeaseFollower {
   }
 
   restored(): void {
-    this.#retry();
-  }
-
-  /** To be called when this member has stopped leading, after the deadlines were told. */
-  demoted(): void {
     this.#retry();
   }
 

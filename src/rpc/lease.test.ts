@@ -12,6 +12,7 @@ import {
 import { noBytes, text, utf8 } from '../base/bytes.js';
 import type { LeaseId } from '../base/ids.js';
 import {
+  LeaseCheckpointRequestSchema,
   LeaseGrantRequestSchema,
   LeaseGrantResponseSchema,
   LeaseKeepAliveRequestSchema,
@@ -24,6 +25,7 @@ import {
   LeaseTimeToLiveResponseSchema,
 } from '../gen/etcdserverpb/rpc_pb.js';
 import { LeaseDesk, type RenewWaiter, type TimeToLiveWaiter } from '../lease/desk.js';
+import { type ReadWaiter, requestField } from '../member/front.js';
 import type { ErrorName } from '../wire/errors.js';
 import type { Method } from '../wire/grpc/service.js';
 import { leaseMethods } from './lease.js';
@@ -48,7 +50,12 @@ class Server {
       renew: (_id: LeaseId, waiter: RenewWaiter) => this.renewals.push(waiter),
       timeToLive: (_id: LeaseId, _keys: boolean, waiter: TimeToLiveWaiter) => this.questions.push(waiter),
     };
-    this.desk = new LeaseDesk({ book, deadlines, leader, catchUp: member });
+    const forgetCheckpoint = (ID: LeaseId, waiter: ReadWaiter) => {
+      const bytes = encodeCheckpoint(ID, 0n);
+      const applied = () => waiter.confirmed();
+      member.propose(requestField.leaseCheckpoint, bytes, 0, bytes.length, { applied, failed: waiter.failed });
+    };
+    this.desk = new LeaseDesk({ book, deadlines, leader, catchUp: member, forgetCheckpoint });
     const permit = () => this.forbidden;
     const permits = { anyUser: permit, write: permit, read: permit };
     const room = { hasRoom: () => this.room, outOfSpace: () => this.alarms++ };
@@ -167,6 +174,21 @@ test('keep alive: each beat answered in order, an unknown lease with nothing lef
   deepEqual(call.status, { code: 0, text: '' });
 });
 
+test('a renewal takes back what was written down as left', () => {
+  const server = new Server();
+  server.grant(1n, 600n);
+  const bytes = encodeCheckpoint(1n, 100n);
+  server.member.propose(requestField.leaseCheckpoint, bytes, 0, bytes.length, { applied: () => {}, failed: () => {} });
+  server.member.settle();
+  equal(server.member.book.freshSecondsOf(0), 100);
+  const call = server.open('LeaseKeepAlive');
+  server.beat(call, 1n);
+  deepEqual(beats(call), []);
+  server.member.settle();
+  deepEqual(beats(call), ['1 600 @1']);
+  equal(server.member.book.freshSecondsOf(0), 600);
+});
+
 test('a due lease blocks its keep-alive until it is revoked', () => {
   const server = new Server();
   server.grant(1n, 10n);
@@ -189,7 +211,6 @@ test('who does not lead asks the leader; also one who stops leading while a beat
   const call = server.open('LeaseKeepAlive');
   server.beat(call, 1n);
   server.member.deadlines.demote();
-  server.desk.demoted();
   server.renewals[0]?.renewed(10);
   deepEqual(beats(call), ['1 10 @1']);
   server.beat(call, 1n);
@@ -213,6 +234,11 @@ test('leadership lost while a time to live is looked up', () => {
   server.member.failure = 'timeoutAppliedIndex';
   throws(() => server.timeToLive(1n), '14 etcdserver: request timed out, waiting for the applied index took too long');
 });
+
+function encodeCheckpoint(ID: bigint, remainingTTL: bigint): Uint8Array {
+  const schema = LeaseCheckpointRequestSchema;
+  return toBinary(schema, create(schema, { checkpoints: [{ ID, remainingTTL }] }));
+}
 
 function throws(body: () => unknown, message: string): void {
   try {

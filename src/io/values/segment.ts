@@ -1,0 +1,93 @@
+/**
+ * One file of stored revisions and what is known about it: where its blocks are, which rows were dropped.
+ * Segments follow one another by revision; only the last one grows.
+ */
+import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { CorruptValues } from './block-cache.js';
+import { BlockIndex } from './block-index.js';
+
+export class Segment {
+  readonly number: number;
+  readonly path: string;
+  readonly file: number;
+  readonly index = new BlockIndex();
+  /** Bytes of all finished blocks, and how many of them the file has. */
+  length = 0;
+  writtenBytes = 0;
+  rows = 0;
+  droppedRows = 0;
+  /** The bytes they took; of rows that were not read for it, their block's mean. */
+  droppedBytes = 0;
+  /** How many lists of dropped rows the book has of it. */
+  dropLists = 0;
+  /** A bit for each row: 1 when dropped. */
+  #dropped = new Uint32Array(0);
+
+  constructor(folder: string, number: number) {
+    this.number = number;
+    this.path = join(folder, segmentName(number));
+    this.file = openSync(this.path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  }
+
+  get firstMain(): number {
+    return this.index.mainOf(0);
+  }
+
+  get firstSub(): number {
+    return this.index.subOf(0);
+  }
+
+  /** Where the block ends in the file. */
+  endOf(block: number): number {
+    return block + 1 < this.index.count ? this.index.offsetOf(block + 1) : this.length;
+  }
+
+  rowsOf(block: number): number {
+    const end = block + 1 < this.index.count ? this.index.rowsBefore(block + 1) : this.rows;
+    return end - this.index.rowsBefore(block);
+  }
+
+  isDropped(row: number): boolean {
+    const word = row >>> 5;
+    return word < this.#dropped.length && ((this.#dropped[word] as number) & (1 << (row & 31))) !== 0;
+  }
+
+  /** Notes that a row was dropped; false when it was already. */
+  markDropped(row: number, bytes: number): boolean {
+    if (this.isDropped(row)) return false;
+    const word = row >>> 5;
+    if (word >= this.#dropped.length) {
+      const larger = new Uint32Array(Math.max(word + 1, 2 * this.#dropped.length, (this.rows >>> 5) + 1));
+      larger.set(this.#dropped);
+      this.#dropped = larger;
+    }
+    this.#dropped[word] = (this.#dropped[word] as number) | (1 << (row & 31));
+    this.droppedRows++;
+    this.droppedBytes += bytes;
+    return true;
+  }
+
+  /** The dropped rows as they are now, for a copy that later drops do not touch. */
+  droppedBits(): Uint32Array {
+    return this.#dropped.slice();
+  }
+
+  /** After a start: cuts what no commit covers, and refuses a file that lost bytes. */
+  settle(): void {
+    const { size } = fstatSync(this.file);
+    if (size < this.length) {
+      throw new CorruptValues(`${this.path}: bytes ${size} to ${this.length} are missing: restore this member`);
+    }
+    if (size > this.length) ftruncateSync(this.file, this.length);
+    this.writtenBytes = this.length;
+  }
+
+  close(): void {
+    closeSync(this.file);
+  }
+}
+
+export function segmentName(number: number): string {
+  return `${number.toString(16).padStart(16, '0')}.values`;
+}

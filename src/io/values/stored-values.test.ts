@@ -1,0 +1,175 @@
+// Proves: values on disk and values in memory answer alike, and a start finds exactly what the last ended commit covered.
+import { deepEqual, equal, rejects, throws } from 'node:assert/strict';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, test } from 'node:test';
+import { type Bytes, utf8 } from '../../base/bytes.js';
+import { Random } from '../../base/random.js';
+import { MemoryValues } from '../../mvcc/memory-values.js';
+import type { ValueStore } from '../../mvcc/value-store.js';
+import { CorruptValues } from './block-cache.js';
+import { openStoredValues, type StoredValues } from './stored-values.js';
+
+const folders: string[] = [];
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quorate-values-'));
+  folders.push(folder);
+  return folder;
+}
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+const small = { segmentBytes: 30_000, cacheBytes: 1 };
+const onFatal = (error: unknown) => {
+  throw error;
+};
+const openSmall = (folder: string) => openStoredValues(folder, { onFatal, ...small });
+
+const hex = (bytes: Bytes | undefined) => (bytes === undefined ? 'none' : Buffer.from(bytes).toString('hex'));
+const committed = (store: StoredValues) => new Promise<void>((resolve) => store.commit(resolve));
+
+function contents(store: ValueStore, main = 0, sub = 0, endMain = Number.MAX_SAFE_INTEGER): string[] {
+  const seen: string[] = [];
+  store.scan(main, sub, endMain, (atMain, atSub, tombstone, value) => {
+    seen.push(`${atMain}/${atSub} ${tombstone} ${hex(value)}`);
+    return true;
+  });
+  for (const bucket of ['meta', 'lease']) {
+    store.scanRecords(bucket, (key, value) => seen.push(`${bucket} ${hex(key)} ${hex(value)}`));
+  }
+  return seen;
+}
+
+/** The same writes to both stores. */
+class Pair {
+  main = 1;
+  rows: { main: number; sub: number; tombstone: boolean }[] = [];
+
+  constructor(
+    readonly random: Random,
+    readonly plain: MemoryValues,
+    public stored: StoredValues,
+  ) {}
+
+  append(): void {
+    this.main += this.random.oneIn(100) ? 6_000_000_000 : 1;
+    const last = this.random.oneIn(4) ? this.random.below(4) : 0;
+    for (let sub = 0; sub <= last; sub++) {
+      const length = this.random.oneIn(60) ? 5000 + this.random.below(20_000) : this.random.below(300);
+      const value = this.random.bytes(length);
+      const row = { main: this.main, sub, tombstone: this.random.oneIn(5) };
+      this.rows.push(row);
+      for (const store of [this.plain, this.stored]) store.append(row.main, sub, row.tombstone, value);
+    }
+  }
+
+  drop(): void {
+    const [row] = this.rows.splice(this.random.below(this.rows.length), 1);
+    if (row === undefined) return;
+    for (const store of [this.plain, this.stored]) store.drop(row.main, row.sub, row.tombstone);
+    equal(this.stored.get(row.main, row.sub), undefined);
+  }
+
+  record(): void {
+    const bucket = this.random.pick(['meta', 'lease']);
+    const key = this.random.oneIn(10)
+      ? new Uint8Array(1500).fill(this.random.below(3))
+      : Uint8Array.of(this.random.below(9), 0);
+    const value = this.random.oneIn(3) ? undefined : this.random.bytes(this.random.below(40));
+    for (const store of [this.plain, this.stored]) {
+      if (value === undefined) store.deleteRecord(bucket, key);
+      else store.setRecord(bucket, key, value);
+    }
+    equal(hex(this.stored.getRecord(bucket, key)), hex(value));
+  }
+
+  compare(): void {
+    const row = this.random.pick(this.rows);
+    if (row !== undefined) equal(hex(this.stored.get(row.main, row.sub)), hex(this.plain.get(row.main, row.sub)));
+    equal(this.stored.get(this.main, 77), undefined);
+    const from = row?.main ?? 0;
+    const end = from + 1 + this.random.below(500);
+    const sub = this.random.below(3);
+    deepEqual(contents(this.stored, from, sub, end), contents(this.plain, from, sub, end));
+  }
+}
+
+test('both stores answer alike, and what was committed is there after a restart', async () => {
+  for (let seed = 1; seed <= 25; seed++) {
+    const folder = newFolder();
+    const pair = new Pair(new Random(seed), new MemoryValues(), openSmall(folder));
+    const { random } = pair;
+    for (let restart = 0; restart < 3; restart++) {
+      for (let step = 0; step < 300; step++) {
+        const choice = random.below(20);
+        if (choice < 12) pair.append();
+        else if (choice < 15) pair.drop();
+        else if (choice < 17) pair.record();
+        else if (choice < 18) pair.compare();
+        else if (choice < 19) void committed(pair.stored);
+        else await committed(pair.stored);
+      }
+      await committed(pair.stored);
+      const before = contents(pair.plain);
+      deepEqual(contents(pair.stored), before, `seed ${seed}`);
+      pair.stored.append(pair.main + 1, 0, false, utf8('never committed'));
+      pair.stored.setRecord('meta', utf8('never'), utf8('committed'));
+      await pair.stored.close();
+      pair.stored = openSmall(folder);
+      deepEqual(contents(pair.stored), before, `seed ${seed}, after a restart`);
+    }
+    await pair.stored.close();
+  }
+});
+
+test('records are readable while their commit is under way', async () => {
+  const store = openSmall(newFolder());
+  store.setRecord('meta', utf8('a'), utf8('1'));
+  store.commit(() => {});
+  store.setRecord('meta', utf8('a'), utf8('2'));
+  const second = committed(store);
+  store.deleteRecord('meta', utf8('a'));
+  equal(store.getRecord('meta', utf8('a')), undefined);
+  await second;
+  equal(store.getRecord('meta', utf8('a')), undefined);
+  await store.close();
+});
+
+test('damage is never served: not when it is read, not at the start', async () => {
+  const folder = newFolder();
+  const store = openSmall(folder);
+  for (let main = 2; main < 60; main++) store.append(main, 0, false, new Uint8Array(200));
+  await committed(store);
+  await store.close();
+  const path = join(folder, readdirSync(folder).find((name) => name.endsWith('.values')) ?? '');
+  const file = openSync(path, 'r+');
+  writeSync(file, Uint8Array.of(1), 0, 1, 100);
+  const damaged = openSmall(folder);
+  throws(() => damaged.get(2, 0), CorruptValues);
+  equal(damaged.get(50, 0)?.length, 200);
+  await damaged.close();
+  ftruncateSync(file, statSync(path).size - 1);
+  closeSync(file);
+  await rejects(async () => openSmall(folder), CorruptValues);
+});
+
+test('what a crash left behind the last commit is cut off', async () => {
+  const folder = newFolder();
+  const store = openSmall(folder);
+  store.append(2, 0, false, utf8('kept'));
+  await committed(store);
+  await store.close();
+  const name = readdirSync(folder).find((each) => each.endsWith('.values')) ?? '';
+  const file = openSync(join(folder, name), 'r+');
+  const { size } = statSync(join(folder, name));
+  writeSync(file, new Uint8Array(1000).fill(255), 0, 1000, size);
+  closeSync(file);
+  closeSync(openSync(join(folder, '00000000000000ff.values'), 'w'));
+  const again = openSmall(folder);
+  equal(statSync(join(folder, name)).size, size);
+  equal(readdirSync(folder).includes('00000000000000ff.values'), false);
+  deepEqual(contents(again), [`2/0 false ${hex(utf8('kept'))}`]);
+  await again.close();
+});

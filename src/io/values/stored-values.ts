@@ -1,0 +1,366 @@
+/**
+ * The value store on disk: revisions in append-only segments, everything else in a small LMDB beside them.
+ *
+ *     append -> block of 4 KiB in memory -> [commit] -> segment file, synced -> transaction of the book, synced -> done
+ *
+ * The book's transaction is the commit: it holds the records, the new length of the segments, their new index and the rows
+ * dropped. What a crash leaves beyond that length is cut off at the next start. Reads are answered from the blocks in
+ * memory, from a cache of fixed size, or by one read of the file; no file is mapped, so memory stays flat.
+ *
+ * Rule: one physical commit is under way at a time; commits asked for meanwhile are gathered into the next.
+ */
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Bytes } from '../../base/bytes.js';
+import { check } from '../../base/check.js';
+import type { ValueStore, ValueVisitor } from '../../mvcc/value-store.js';
+import { Block, BlockWriter, rowHeaderBytes } from './block.js';
+import { BlockCache } from './block-cache.js';
+import { Book, type SealedRecords } from './book.js';
+import { ScanReader } from './scan-reader.js';
+import { Segment, segmentName } from './segment.js';
+import { syncFolder, type UnwrittenBlock, writeBlocks } from './write-blocks.js';
+
+export interface StoredValuesOptions {
+  /** A write or sync failed: nothing more will be committed, and the process must end. */
+  readonly onFatal: (error: unknown) => void;
+  /** A segment that has grown to this is followed by another. */
+  readonly segmentBytes?: number;
+  readonly cacheBytes?: number;
+}
+
+const blockBytes = 4096;
+const slabBytes = 1 << 20;
+const defaultSegmentBytes = 64 << 20;
+const defaultCacheBytes = 32 << 20;
+
+/** What one `commit` call makes durable. */
+interface Commit {
+  readonly blocks: readonly UnwrittenBlock[];
+  readonly records: SealedRecords;
+  readonly marks: readonly SegmentMark[];
+  readonly done: () => void;
+}
+
+/** A segment as it was when the commit was asked for. */
+interface SegmentMark {
+  readonly segment: Segment;
+  readonly fromBlock: number;
+  readonly blocks: number;
+  readonly length: number;
+  readonly rows: number;
+  readonly droppedBytes: number;
+  readonly dropped: readonly number[];
+}
+
+/** What changed in a segment since the last `commit`. */
+interface Change {
+  fromBlock: number;
+  dropped: number[];
+}
+
+export function openStoredValues(folder: string, options: StoredValuesOptions): StoredValues {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return new StoredValues(folder, options);
+}
+
+export class StoredValues implements ValueStore {
+  readonly #folder: string;
+  readonly #onFatal: (error: unknown) => void;
+  readonly #segmentBytes: number;
+  readonly #book: Book;
+  readonly #cache: BlockCache;
+  readonly #writer = new BlockWriter(slabBytes);
+  readonly #block = new Block();
+  /** By revision; the last one is being written. */
+  readonly #segments: Segment[] = [];
+  #nextNumber = 1;
+  /** Finished blocks that the files do not have yet, in order; those from `#uncommittedFrom` on belong to no commit. */
+  readonly #unwritten: UnwrittenBlock[] = [];
+  #uncommittedFrom = 0;
+  #changes = new Map<Segment, Change>();
+  #commits: Commit[] = [];
+  #isCommitting = false;
+  #failed = false;
+  #whenIdle: (() => void) | undefined;
+  /** Rows of the segment that stand before `#block`. */
+  #rowsBefore = 0;
+
+  constructor(folder: string, options: StoredValuesOptions) {
+    this.#folder = folder;
+    this.#onFatal = options.onFatal;
+    this.#segmentBytes = options.segmentBytes ?? defaultSegmentBytes;
+    this.#cache = new BlockCache(options.cacheBytes ?? defaultCacheBytes);
+    this.#book = new Book(join(folder, 'book.lmdb'));
+    this.#load();
+    this.#goOn();
+  }
+
+  append(main: number, sub: number, tombstone: boolean, value: Bytes): void {
+    const writer = this.#writer;
+    const { lastMain, lastSub } = writer;
+    check(main > lastMain || (main === lastMain && sub > lastSub), 'revisions rise');
+    if (!writer.isEmpty && writer.length + rowHeaderBytes + value.length > blockBytes) this.#finishBlock();
+    if (!writer.hasRoom(value.length)) {
+      this.#finishBlock();
+      writer.newSlab(value.length);
+    }
+    writer.add(main, sub, tombstone, value);
+  }
+
+  get(main: number, sub: number): Bytes | undefined {
+    const segment = this.#locate(main, sub);
+    if (segment === undefined || !this.#block.find(main, sub)) return undefined;
+    if (segment.droppedRows > 0 && segment.isDropped(this.#rowsBefore + this.#block.position)) return undefined;
+    return this.#block.value();
+  }
+
+  scan(main: number, sub: number, endMain: number, visit: ValueVisitor): void {
+    const reader = new ScanReader(this.#segments, this.#unwritten, this.#writer);
+    reader.begin(main, sub);
+    for (; reader.hasBlock; reader.nextBlock()) {
+      const { block, segment, rowsBefore } = reader;
+      for (; block.hasRow; block.next()) {
+        const here = block.main;
+        if (here >= endMain) return;
+        if (segment.droppedRows > 0 && segment.isDropped(rowsBefore + block.position)) continue;
+        if (!visit(here, block.sub, block.isTombstone, block.value())) return;
+      }
+    }
+  }
+
+  drop(main: number, sub: number, _tombstone: boolean): void {
+    if (this.#dropDense(main, sub)) return;
+    const segment = this.#locate(main, sub);
+    if (segment === undefined || !this.#block.find(main, sub)) return;
+    this.#dropRow(segment, this.#rowsBefore + this.#block.position, rowHeaderBytes + this.#block.valueLength);
+  }
+
+  getRecord(bucket: string, key: Bytes): Bytes | undefined {
+    return this.#book.get(bucket, key);
+  }
+
+  setRecord(bucket: string, key: Bytes, value: Bytes): void {
+    this.#book.set(bucket, key, value);
+  }
+
+  deleteRecord(bucket: string, key: Bytes): void {
+    this.#book.set(bucket, key, undefined);
+  }
+
+  scanRecords(bucket: string, visit: (key: Bytes, value: Bytes) => void): void {
+    this.#book.scan(bucket, visit);
+  }
+
+  commit(done: () => void): void {
+    this.#finishBlock();
+    const blocks = this.#unwritten.slice(this.#uncommittedFrom);
+    this.#uncommittedFrom = this.#unwritten.length;
+    const marks = [...this.#changes].map(([segment, { fromBlock, dropped }]) => {
+      const { length, rows, droppedBytes, index } = segment;
+      return { segment, fromBlock, blocks: index.count, length, rows, droppedBytes, dropped };
+    });
+    this.#changes = new Map();
+    this.#commits.push({ blocks, records: this.#book.seal(), marks, done });
+    if (!this.#isCommitting && !this.#failed) void this.#commitAll();
+  }
+
+  sizeBytes(): number {
+    let total = this.#book.sizeBytes;
+    for (const segment of this.#segments) total += segment.length;
+    return total;
+  }
+
+  sizeInUseBytes(): number {
+    let total = this.#book.sizeBytes;
+    for (const segment of this.#segments) total += segment.length - segment.droppedBytes;
+    return total;
+  }
+
+  /** Closes the files when no commit is under way any more. What was never committed is lost. */
+  async close(): Promise<void> {
+    if (this.#isCommitting) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve;
+      });
+    }
+    await this.#book.close();
+    for (const segment of this.#segments) segment.close();
+  }
+
+  get #active(): Segment {
+    return this.#segments.at(-1) as Segment;
+  }
+
+  #load(): void {
+    const known = new Set<string>();
+    for (const { number, length, droppedBytes, rows, dropLists } of this.#book.segments()) {
+      const segment = new Segment(this.#folder, number);
+      Object.assign(segment, { length, rows, dropLists });
+      this.#book.readIndex(segment);
+      if (dropLists > 0) this.#book.eachDropped(number, (row) => segment.markDropped(row, 0));
+      segment.droppedBytes = droppedBytes;
+      segment.settle();
+      known.add(segmentName(number));
+      this.#segments.push(segment);
+      this.#nextNumber = Math.max(this.#nextNumber, number + 1);
+    }
+    this.#segments.sort((a, b) => a.firstMain - b.firstMain || a.firstSub - b.firstSub);
+    for (const name of readdirSync(this.#folder)) {
+      // A crash came before the commit that would have named it.
+      if (name.endsWith('.values') && !known.has(name)) rmSync(join(this.#folder, name));
+    }
+  }
+
+  /** After a start: appends go to the last segment, and only after its last revision. */
+  #goOn(): void {
+    const last = this.#segments.at(-1);
+    if (last !== undefined && last.index.count > 0) {
+      const block = last.index.count - 1;
+      check(
+        this.#locate(last.index.mainOf(block), last.index.subOf(block)) === last,
+        'the last block is found by its first revision',
+      );
+      for (; this.#block.hasRow; this.#block.next()) {
+        this.#writer.lastMain = this.#block.main;
+        this.#writer.lastSub = this.#block.sub;
+      }
+    }
+    if (last === undefined || last.length >= this.#segmentBytes) this.#beginSegment();
+  }
+
+  #beginSegment(): void {
+    this.#segments.push(new Segment(this.#folder, this.#nextNumber++));
+  }
+
+  #finishBlock(): void {
+    const writer = this.#writer;
+    if (writer.isEmpty) return;
+    const segment = this.#active;
+    const { slab, view, start, end, firstMain, firstSub, isDense, rows } = writer;
+    this.#changeOf(segment);
+    this.#unwritten.push({ segment, offset: segment.length, slab, view, start, end });
+    segment.index.add(firstMain, firstSub, segment.length, segment.rows, isDense);
+    segment.rows += rows;
+    segment.length += end - start;
+    writer.finish();
+    if (segment.length >= this.#segmentBytes) this.#beginSegment();
+  }
+
+  #changeOf(segment: Segment): Change {
+    let change = this.#changes.get(segment);
+    if (change === undefined) {
+      change = { fromBlock: segment.index.count, dropped: [] };
+      this.#changes.set(segment, change);
+    }
+    return change;
+  }
+
+  /** Leads `#block` to the only block that can hold (main, sub), and answers its segment. */
+  #locate(main: number, sub: number): Segment | undefined {
+    const writer = this.#writer;
+    if (!writer.isEmpty && (main > writer.firstMain || (main === writer.firstMain && sub >= writer.firstSub))) {
+      this.#rowsBefore = this.#active.rows;
+      this.#block.open(writer.slab, writer.view, writer.start, writer.end);
+      return this.#active;
+    }
+    const segment = segmentOf(this.#segments, main, sub);
+    if (segment === undefined) return undefined;
+    const block = segment.index.find(main, sub);
+    const offset = segment.index.offsetOf(block);
+    this.#rowsBefore = segment.index.rowsBefore(block);
+    if (offset < segment.writtenBytes) {
+      this.#cache.read(segment, offset, segment.endOf(block), this.#block);
+    } else {
+      const { slab, view, start, end } = unwrittenAt(this.#unwritten, segment, offset);
+      this.#block.open(slab, view, start, end);
+    }
+    return segment;
+  }
+
+  /** In a dense block rows count as revisions do: nothing has to be read, and a row's length is taken to be the mean. */
+  #dropDense(main: number, sub: number): boolean {
+    const segment = segmentOf(this.#segments, main, sub);
+    if (segment === undefined || sub !== 0) return false;
+    const { index } = segment;
+    const block = index.find(main, sub);
+    const position = main - index.mainOf(block);
+    const rows = segment.rowsOf(block);
+    if (!index.isDense(block) || position >= rows) return false;
+    this.#dropRow(segment, index.rowsBefore(block) + position, (segment.endOf(block) - index.offsetOf(block)) / rows);
+    return true;
+  }
+
+  #dropRow(segment: Segment, row: number, bytes: number): void {
+    if (segment.markDropped(row, bytes)) this.#changeOf(segment).dropped.push(row);
+  }
+
+  async #commitAll(): Promise<void> {
+    this.#isCommitting = true;
+    try {
+      while (this.#commits.length > 0) {
+        const commits = this.#commits;
+        this.#commits = [];
+        await this.#commitTogether(commits);
+        for (const { done } of commits) done();
+      }
+    } catch (error) {
+      this.#failed = true;
+      this.#onFatal(error);
+    } finally {
+      this.#isCommitting = false;
+      this.#whenIdle?.();
+    }
+  }
+
+  async #commitTogether(commits: readonly Commit[]): Promise<void> {
+    const blocks = commits.flatMap((commit) => commit.blocks);
+    if (blocks.length > 0) {
+      await writeBlocks(blocks);
+      if (blocks.some(({ offset }) => offset === 0)) await syncFolder(this.#folder);
+      for (const { segment, offset, start, end } of blocks) segment.writtenBytes = offset + end - start;
+      this.#unwritten.splice(0, blocks.length);
+      this.#uncommittedFrom -= blocks.length;
+    }
+    // All in one turn, so all in one transaction.
+    for (const { records, marks } of commits) {
+      this.#book.writeRecords(records);
+      for (const mark of marks) this.#writeMark(mark);
+    }
+    await this.#book.sync();
+    this.#book.forget(commits.length);
+  }
+
+  #writeMark({ segment, fromBlock, blocks, length, rows, droppedBytes, dropped }: SegmentMark): void {
+    if (blocks > fromBlock) this.#book.writeIndex(segment, fromBlock, blocks);
+    if (dropped.length > 0) this.#book.writeDropped(segment.number, segment.dropLists++, Uint32Array.from(dropped));
+    this.#book.writeSegment({ number: segment.number, length, droppedBytes, rows, dropLists: segment.dropLists });
+  }
+}
+
+/** The last segment that begins at or before (main, sub). */
+export function segmentOf(segments: readonly Segment[], main: number, sub: number): Segment | undefined {
+  for (let at = segments.length - 1; at >= 0; at--) {
+    const segment = segments[at] as Segment;
+    if (segment.index.count === 0) continue;
+    const { firstMain } = segment;
+    if (firstMain < main || (firstMain === main && segment.firstSub <= sub)) return segment;
+  }
+  return undefined;
+}
+
+/** The block that begins at `offset` of the segment; blocks in memory are in the order of the files. */
+export function unwrittenAt(blocks: readonly UnwrittenBlock[], segment: Segment, offset: number): UnwrittenBlock {
+  let low = 0;
+  let high = blocks.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const here = blocks[middle] as UnwrittenBlock;
+    const isBefore = here.segment === segment ? here.offset < offset : here.segment.firstMain < segment.firstMain;
+    if (isBefore) low = middle + 1;
+    else high = middle;
+  }
+  const found = blocks[low];
+  check(found?.segment === segment && found.offset === offset, 'a block is in memory until its file has it');
+  return found;
+}

@@ -6,16 +6,17 @@ import type { Raft } from './raft.js';
 import { broadcastHeartbeat } from './replication.js';
 
 export function readAtLeader(raft: Raft, request: Message): void {
-  if (raft.tracker.isSingleton) {
-    answerRead(raft, request, raft.log.committed);
-  } else if (!raft.committedInTerm) {
-    // Entries of older terms may be committed without this leader knowing: it waits for the first of its own.
+  if (!raft.committedInTerm) {
+    // More may be committed than this leader knows: by its predecessors, or by itself before it was restarted. It learns of
+    // it with the first entry of its own term.
     raft.pendingReads.push(request);
   } else serve(raft, request);
 }
 
 function serve(raft: Raft, request: Message): void {
-  if (raft.config.readOnly === 'leaseBased') {
+  // The only voter has nobody to ask. It must be the only voter itself: one that was removed, and goes on leading, has to ask
+  // the one that is left. (Go's library answers in both cases, here and before its first commit, and can miss a write.)
+  if (raft.config.readOnly === 'leaseBased' || raft.tracker.isOnlyVoter(raft.id)) {
     answerRead(raft, request, raft.log.committed);
     return;
   }

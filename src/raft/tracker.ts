@@ -37,9 +37,9 @@ export class Tracker {
     return undefined;
   }
 
-  /** Only one voter, and no change under way: what it stores is committed. */
-  get isSingleton(): boolean {
-    return this.#incoming.length === 1 && this.#outgoing.length === 0;
+  /** Whether `id` is the only voter, and no change is under way: then what it stores is committed, and nobody else can lead. */
+  isOnlyVoter(id: MemberId): boolean {
+    return this.#incoming.length === 1 && this.#outgoing.length === 0 && this.#incoming[0]?.id === id;
   }
 
   /** Makes `configuration` the active one. What is known of a member is kept, unless it is `fresh`. */

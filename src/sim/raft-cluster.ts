@@ -221,6 +221,7 @@ export class RaftCluster {
     for (const member of this.#members) {
       this.#ready(member);
       while (member.appends.length > 0) this.#append(member);
+      this.judge.look(member, this.#members);
       while (member.applies.length > 0) this.#apply(member);
       this.judge.look(member, this.#members);
     }

@@ -10,6 +10,8 @@ import type { RangeEntries } from './range-entries.js';
 
 /** Bytes of a value that are kept for comparing; only where they are equal are values read again. */
 const headBytes = 6;
+/** What a comparison costs that has to read two values. */
+const readCost = 20;
 
 export class RangeOrder {
   readonly #entries: RangeEntries;
@@ -26,6 +28,8 @@ export class RangeOrder {
   #first = 0;
   #second = 1;
   #out = 0;
+  /** What the last comparison took of the budget. */
+  #cost = 1;
 
   constructor(entries: RangeEntries, descending: boolean, valueAt?: (entry: number) => Bytes) {
     this.#entries = entries;
@@ -74,7 +78,9 @@ export class RangeOrder {
       const middle = Math.min(this.#left + this.#width, count);
       const end = Math.min(middle + this.#width, count);
       while (this.#out < end) {
-        if (budget-- <= 0) return 0;
+        if (budget <= 0) return 0;
+        budget -= this.#cost;
+        this.#cost = 1;
         const fromFirst =
           this.#first < middle &&
           (this.#second >= end || this.#inOrder(from[this.#first] as number, from[this.#second] as number));
@@ -89,6 +95,7 @@ export class RangeOrder {
     const { ranks } = this.#entries;
     const difference = (ranks[a] as number) - (ranks[b] as number);
     if (difference !== 0 || this.#valueAt === undefined) return difference * this.#sign <= 0;
+    this.#cost = readCost;
     const first = this.#valueAt(a).slice();
     return compareBytes(first, this.#valueAt(b)) * this.#sign <= 0;
   }

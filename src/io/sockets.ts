@@ -30,16 +30,13 @@ export class MachineSocket<S extends Stream> implements Flushable {
   #machine: Machine<S> | undefined;
   #blockedSinceMs = 0;
   #ended = false;
-  readonly #written: () => void;
 
   constructor(
     readonly socket: Socket,
     readonly turn: Turn,
     readonly nowMs: () => number,
     readonly onClose: (socket: MachineSocket<S>) => void,
-  ) {
-    this.#written = () => this.#machine?.http2.sender.output.written();
-  }
+  ) {}
 
   /** Begins: from here on the socket's bytes are the machine's. */
   attach(machine: Machine<S>): void {
@@ -71,6 +68,8 @@ export class MachineSocket<S extends Stream> implements Flushable {
     const { sender } = machine.http2;
     do {
       this.#write(machine.takeOutput());
+      // Mostly the kernel takes all at once, and the next connection writes into the same memory.
+      if (this.socket.writableLength === 0) sender.output.written();
       if (this.socket.writableLength > socketQueueBytesMax) this.#block(machine);
       else if (sender.queuedBytes > 0) sender.pump();
     } while (!sender.blocked && sender.output.pendingBytes > 0);
@@ -80,11 +79,11 @@ export class MachineSocket<S extends Stream> implements Flushable {
   #write(chunks: readonly Bytes[]): void {
     if (chunks.length === 0 || this.#ended) return;
     if (chunks.length === 1) {
-      this.socket.write(chunks[0] as Bytes, this.#written);
+      this.socket.write(chunks[0] as Bytes);
       return;
     }
     this.socket.cork();
-    for (const chunk of chunks) this.socket.write(chunk, this.#written);
+    for (const chunk of chunks) this.socket.write(chunk);
     this.socket.uncork();
   }
 
@@ -97,6 +96,7 @@ export class MachineSocket<S extends Stream> implements Flushable {
 
   #drained(machine: Machine<S>): void {
     const { sender } = machine.http2;
+    sender.output.written();
     if (!sender.blocked) return;
     sender.blocked = false;
     this.socket.resume();
@@ -116,6 +116,7 @@ export class MachineSocket<S extends Stream> implements Flushable {
     if (machine === undefined) return;
     machine.tick(nowMs);
     const { http2 } = machine;
+    if (this.socket.writableLength === 0) http2.sender.output.written();
     if (http2.sender.blocked && nowMs - this.#blockedSinceMs >= http2.limits.keepalive.timeoutMs) this.socket.destroy();
     if (http2.finished && !this.#ended) this.turn.markDirty(this);
   }

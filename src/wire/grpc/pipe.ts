@@ -51,10 +51,8 @@ export class Pipe {
 }
 
 function take(end: ClientConnection | ServerConnection, under: Bytes[]): void {
-  for (const chunk of end.takeOutput()) {
-    under.push(chunk.slice());
-    end.http2.sender.output.written();
-  }
+  for (const chunk of end.takeOutput()) under.push(chunk.slice());
+  end.http2.sender.output.written();
   if (end.http2.sender.queuedBytes > 0) end.http2.sender.pump();
 }
 

@@ -45,7 +45,7 @@ export class RawClient {
   collect(): void {
     const chunks = this.connection.takeOutput();
     this.frames.push(...readFrames(concatBytes(chunks)));
-    for (const _ of chunks) this.connection.http2.sender.output.written();
+    this.connection.http2.sender.output.written();
   }
 
   requestBlock(path: string, extra: readonly Header[] = []): Bytes {

@@ -71,7 +71,7 @@ export class Output {
     this.length = at + bytes.length;
   }
 
-  /** Everything written since the last take, to be sent in this order. Each chunk is lent until `written` is called for it. */
+  /** Everything written since the last take, to be sent in this order. The chunks are lent until `written` is called. */
   take(): Bytes[] {
     const chunks = this.#full;
     if (this.length > 0) chunks.push(this.bytes.subarray(0, this.length));
@@ -87,12 +87,12 @@ export class Output {
     return chunks;
   }
 
-  /** The oldest chunk taken has left: its memory may be used again. */
+  /** All chunks taken have left: their memory may be used again. */
   written(): void {
-    const chunk = this.#taken.shift();
-    if (chunk === undefined) return;
-    this.#takenBytes -= chunk.length;
-    this.pool.give(new Uint8Array(chunk.buffer));
+    if (this.#taken.length === 0) return;
+    for (const chunk of this.#taken) this.pool.give(new Uint8Array(chunk.buffer));
+    this.#taken.length = 0;
+    this.#takenBytes = 0;
   }
 
   /** Lets go of all that was not taken. */

@@ -1,31 +1,34 @@
 /**
  * Taking a data directory: it must be there, writable, and this process alone must use it.
  *
- * Node has no `flock`, so on Linux the lock is an abstract socket named after the directory's inode, which the kernel
- * gives up with the process, however that ends; elsewhere it is a file that names its owner. A Go etcd on the same
- * directory holds a `flock` on its database, which `/proc/locks` tells.
+ * etcd waits for ever for whoever holds its database. Here a start waits for as long as a predecessor may take to end,
+ * and then says in one line who is in the way: a supervisor sees a failed start rather than one that hangs.
  */
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../base/log.js';
+import { type DataDirLock, lockDataDir } from './data-dir-lock.js';
 import { faultText } from './fault.js';
 
 const privateMode = 0o700;
-const retryMs = 500;
-const complainMs = 10_000;
+const retryMs = 200;
+const waitMsMax = 10_000;
 
-/** Settles when the directory is ours: while another process has it, this waits, as etcd does. Rejects when it cannot be used. */
-export async function takeDataDir(dir: string, log: Log): Promise<void> {
+/** Settles when the directory is ours. Rejects when it cannot be used, or when another has held it for `waitMs`. */
+export async function takeDataDir(dir: string, log: Log, waitMs = waitMsMax): Promise<DataDirLock> {
   touch(dir);
   warnAboutMode(dir, log);
-  let complainedMs = Number.NEGATIVE_INFINITY;
-  while (heldByFlock(dir) || !(await tryLock(dir))) {
-    if (performance.now() - complainedMs >= complainMs) {
-      complainedMs = performance.now();
-      log.warn('db file is flocked by another process, or taking too long', { 'data-dir': dir });
-    }
+  touch(join(dir, 'member'));
+  const beganMs = performance.now();
+  for (let tries = 0; ; tries++) {
+    const lock = await lockDataDir(dir);
+    if (typeof lock !== 'string') return lock;
+    if (performance.now() - beganMs >= waitMs)
+      throw new Error(
+        `data directory ${dir} is in use by ${lock}: db file is flocked by another process, or taking too long`,
+      );
+    if (tries === 0) log.warn('waiting for the data directory', { 'data-dir': dir, 'used-by': lock });
     await sleep(retryMs);
   }
 }
@@ -50,58 +53,4 @@ function warnAboutMode(dir: string, log: Log): void {
 
 function modeText(mode: number, kind: string): string {
   return kind + Array.from('rwxrwxrwx', (letter, i) => ((mode >> (8 - i)) & 1 ? letter : '-')).join('');
-}
-
-function inode(path: string): string | undefined {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? undefined : `${found.dev}:${found.ino}`;
-}
-
-function heldByFlock(dir: string): boolean {
-  const found = statSync(join(dir, 'member', 'snap', 'db'), { bigint: true, throwIfNoEntry: false });
-  if (found === undefined) return false;
-  return locks().some((line) => line.includes('FLOCK') && line.includes(`:${found.ino} `));
-}
-
-function locks(): readonly string[] {
-  try {
-    return readFileSync('/proc/locks', 'utf8').split('\n');
-  } catch {
-    return [];
-  }
-}
-
-function tryLock(dir: string): Promise<boolean> {
-  return process.platform === 'linux' ? bindName(`\0quorate-data-dir:${inode(dir)}`) : Promise.resolve(writeOwner(dir));
-}
-
-function bindName(name: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const lock = createServer((socket) => socket.destroy());
-    lock.on('error', () => resolve(false));
-    lock.listen(name, () => {
-      lock.unref();
-      resolve(true);
-    });
-  });
-}
-
-function writeOwner(dir: string): boolean {
-  const path = join(dir, 'quorate.lock');
-  try {
-    writeFileSync(path, String(process.pid), { flag: 'wx' });
-  } catch {
-    if (isAlive(Number(readFileSync(path, 'utf8')))) return false;
-    writeFileSync(path, String(process.pid));
-  }
-  process.once('exit', () => rmSync(path, { force: true }));
-  return true;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return pid !== process.pid && process.kill(pid, 0);
-  } catch (cause) {
-    return cause instanceof Error && 'code' in cause && cause.code === 'EPERM';
-  }
 }

@@ -5,6 +5,7 @@
  * sync that succeeds says nothing.
  */
 import type { Bytes } from '../base/bytes.js';
+import type { Log } from '../base/log.js';
 import type { DiskFailure } from '../wire/wal/disk.js';
 import { createWal, type OpenWal, openWal, type WalRefusal, walExists } from '../wire/wal/open.js';
 import { WalWriter } from '../wire/wal/writer.js';
@@ -17,10 +18,7 @@ export const diskFailedExitCode = 74;
 const purgeEveryMs = 30_000;
 const slowSyncMs = 1000;
 
-export interface LogEvents {
-  warn(message: string, fields: Readonly<Record<string, unknown>>): void;
-  info(message: string, fields: Readonly<Record<string, unknown>>): void;
-}
+export type LogEvents = Pick<Log, 'warn' | 'info'>;
 
 export interface WalOptions {
   readonly directory: string;

@@ -25,10 +25,9 @@ export async function takeDataDir(dir: string, log: Log, waitMs = waitMsMax): Pr
     const lock = await lockDataDir(dir);
     if (typeof lock !== 'string') return lock;
     if (performance.now() - beganMs >= waitMs)
-      throw new Error(
-        `data directory ${dir} is in use by ${lock}: db file is flocked by another process, or taking too long`,
-      );
-    if (tries === 0) log.warn('waiting for the data directory', { 'data-dir': dir, 'used-by': lock });
+      throw new Error(`data directory ${dir} is in use by ${lock}: db file is flocked by another process`);
+    if (tries === 0)
+      log.warn('db file is flocked by another process, or taking too long', { 'data-dir': dir, 'used-by': lock });
     await sleep(retryMs);
   }
 }

@@ -8,6 +8,7 @@
  * The branches chosen are kept as a list in the order in which the nested transactions stand, so all three walk alike.
  */
 import { type Bytes, compareBytes, noBytes } from '../base/bytes.js';
+import { Slab } from '../base/slab.js';
 import { RangeCursor } from '../mvcc/range-cursor.js';
 import type { Store } from '../mvcc/store.js';
 import type { WriteTxn } from '../mvcc/write-txn.js';
@@ -36,6 +37,7 @@ export class TxnApplier {
   readonly #kv: KvApplier;
   readonly #comparer: Comparer;
   readonly #cursor: RangeCursor;
+  readonly #slab = new Slab();
   #body = new Writer(1024);
   /** Whether each transaction's compares hold, in the order they are met. */
   #path: boolean[] = [];
@@ -64,9 +66,17 @@ export class TxnApplier {
     const txn = this.#store.begin();
     this.#execute(txn, request, wanted);
     const revision = txn.end();
-    const copy = wanted ? body.copy() : noBytes;
+    const copy = wanted ? this.#copyBody() : noBytes;
     if (body.bytes.length > keptBodyBytesMax) this.#body = new Writer(1024);
     return { kind: 'txn', revision, body: copy };
+  }
+
+  /** Cut from a slab: answers are sent, and forgotten, about when they are made. */
+  #copyBody(): Bytes {
+    const { bytes, at } = this.#body;
+    const copy = this.#slab.take(at);
+    copy.set(bytes.subarray(0, at));
+    return copy;
   }
 
   #choose(request: TxnRequest): void {

@@ -28,9 +28,6 @@ export class StoreLoader {
   constructor(store: Store) {
     this.#store = store;
     check(store.index.liveKeys === 0, 'a store is loaded into an empty index');
-    store.pins.lose(Number.POSITIVE_INFINITY);
-    store.compactor.reset();
-    store.hashes.clear();
   }
 
   /** Loads up to `maxRevisions` more; true when the store is whole. */

@@ -35,7 +35,7 @@ export interface StoreOptions {
 export const storeDefaults: StoreOptions = { compactionBatchLimit: 1000, compactionSleepMs: 10 };
 
 export class Store implements History {
-  readonly index: KeyIndex;
+  index: KeyIndex;
   readonly values: ValueStore;
   readonly leases: LeaseAttachments;
   /** Undefined while nobody follows the store. */
@@ -58,6 +58,19 @@ export class Store implements History {
     this.leases = parts.leases;
     this.compactor = new Compactor(this, options);
     this.#txn = new WriteTxn(this);
+  }
+
+  /**
+   * Forgets everything, for the values were replaced by a snapshot's; then a `StoreLoader` fills the store again.
+   * Readers lose their revision. `index` is a new one.
+   */
+  reset(index: KeyIndex): void {
+    this.index = index;
+    this.revision = 1;
+    this.compactedRevision = -1;
+    this.pins.lose(Number.POSITIVE_INFINITY);
+    this.compactor.reset();
+    this.hashes.clear();
   }
 
   /** The one write transaction; the caller ends it in the same turn. */

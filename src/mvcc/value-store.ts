@@ -1,5 +1,5 @@
 /**
- * The port behind which stored revisions live. `io/` answers with LMDB, tests and the simulator from memory.
+ * The port behind which stored revisions live. `io/values/` answers from disk, tests and the simulator from memory.
  *
  * A value is the encoded `mvccpb.KeyValue` of one revision; for a tombstone, a `KeyValue` with only the key.
  * Beside the values stands a small book of named records (applied index, compaction marks, leases, alarms, members).

@@ -4,10 +4,9 @@
  */
 import { readSync } from 'node:fs';
 import type { Bytes } from '../../base/bytes.js';
-import type { Block } from './block.js';
+import { type Block, blockBytesMax } from './block.js';
 
-/** A block of more than one row is no larger. */
-const slotBytes = 4096;
+const slotBytes = blockBytesMax;
 const slotsPerArena = 1024;
 const empty = -1;
 

@@ -12,6 +12,8 @@ import { check } from '../../base/check.js';
 
 export const blockHeaderBytes = 8;
 export const rowHeaderBytes = 16;
+/** A block of more than one row is no larger. */
+export const blockBytesMax = 4096;
 const tombstoneBit = 0x8000_0000;
 const highMask = 0x1f_ffff;
 const wordSize = 0x1_0000_0000;
@@ -120,14 +122,16 @@ export class BlockWriter {
     return this.end - this.start;
   }
 
-  /** Whether a row of this length fits into the slab. */
-  hasRoom(valueLength: number): boolean {
-    return this.end + rowHeaderBytes + valueLength <= this.slab.length;
+  /** Whether a row of this length can go to the block at hand. */
+  fits(valueLength: number): boolean {
+    const rowBytes = rowHeaderBytes + valueLength;
+    return this.end + rowBytes <= this.slab.length && (this.isEmpty || this.length + rowBytes <= blockBytesMax);
   }
 
-  /** Goes on in a new slab that can hold a row of this length. The block at hand must be empty. */
-  newSlab(valueLength: number): void {
+  /** Sees to it that a row of this length fits. The block at hand must be empty. */
+  begin(valueLength: number): void {
     check(this.isEmpty, 'a block lies within one slab');
+    if (this.fits(valueLength)) return;
     this.slab = new Uint8Array(Math.max(this.#slabBytes, blockHeaderBytes + rowHeaderBytes + valueLength));
     this.view = new DataView(this.slab.buffer);
     this.start = 0;

@@ -2,10 +2,12 @@
  * One file of stored revisions and what is known about it: where its blocks are, which rows were dropped.
  * Segments follow one another by revision; only the last one grows.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BlockWriter } from './block.js';
 import { CorruptValues } from './block-cache.js';
 import { BlockIndex } from './block-index.js';
+import type { UnwrittenBlock } from './write-blocks.js';
 
 export class Segment {
   readonly number: number;
@@ -68,9 +70,22 @@ export class Segment {
     return true;
   }
 
-  /** The dropped rows as they are now, for a copy that later drops do not touch. */
-  droppedBits(): Uint32Array {
-    return this.#dropped.slice();
+  /** Takes over the block that `writer` has filled; the file does not have it yet. */
+  addBlock(writer: BlockWriter): UnwrittenBlock {
+    const { slab, view, start, end, firstMain, firstSub, isDense, rows } = writer;
+    const block = { segment: this, offset: this.length, slab, view, start, end };
+    this.index.add(firstMain, firstSub, this.length, this.rows, isDense);
+    this.rows += rows;
+    this.length += end - start;
+    writer.finish();
+    return block;
+  }
+
+  /** The dropped rows as they are now but for `without`, for a copy that later drops do not touch. */
+  droppedBits(without: readonly number[]): Uint32Array {
+    const bits = this.#dropped.slice();
+    for (const row of without) bits[row >>> 5] = (bits[row >>> 5] as number) & ~(1 << (row & 31));
+    return bits;
   }
 
   /** After a start: cuts what no commit covers, and refuses a file that lost bytes. */
@@ -85,6 +100,12 @@ export class Segment {
 
   close(): void {
     closeSync(this.file);
+  }
+
+  /** Closes and deletes the file: the book names it no more. */
+  remove(): void {
+    this.close();
+    rmSync(this.path);
   }
 }
 

@@ -29,6 +29,7 @@ const openSmall = (folder: string) => openStoredValues(folder, { onFatal, ...sma
 
 const hex = (bytes: Bytes | undefined) => (bytes === undefined ? 'none' : Buffer.from(bytes).toString('hex'));
 const committed = (store: StoredValues) => new Promise<void>((resolve) => store.commit(resolve));
+const defragmented = (store: StoredValues) => new Promise<void>((resolve) => store.defragment(resolve));
 
 function contents(store: ValueStore, main = 0, sub = 0, endMain = Number.MAX_SAFE_INTEGER): string[] {
   const seen: string[] = [];
@@ -108,6 +109,7 @@ test('both stores answer alike, and what was committed is there after a restart'
         else if (choice < 15) pair.drop();
         else if (choice < 17) pair.record();
         else if (choice < 18) pair.compare();
+        else if (random.oneIn(20)) void defragmented(pair.stored);
         else if (choice < 19) void committed(pair.stored);
         else await committed(pair.stored);
       }
@@ -121,6 +123,33 @@ test('both stores answer alike, and what was committed is there after a restart'
       deepEqual(contents(pair.stored), before, `seed ${seed}, after a restart`);
     }
     await pair.stored.close();
+  }
+});
+
+test('defragmenting gives back the room of what was dropped, and nothing else', async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const folder = newFolder();
+    const pair = new Pair(new Random(seed), new MemoryValues(), openSmall(folder));
+    for (let step = 0; step < 800; step++) pair.append();
+    await committed(pair.stored);
+    const share = pair.random.pick([1, 2, 100]);
+    const keep = pair.rows.length / share;
+    while (pair.rows.length >= keep) pair.drop();
+    const sizeBefore = pair.stored.sizeBytes();
+    const ended = defragmented(pair.stored);
+    for (let step = 0; step < 20; step++) {
+      pair.append();
+      pair.drop();
+      if (pair.random.oneIn(3)) await committed(pair.stored);
+    }
+    await ended;
+    if (share === 100) equal(pair.stored.sizeBytes() < sizeBefore / 2, true);
+    deepEqual(contents(pair.stored), contents(pair.plain));
+    await committed(pair.stored);
+    await pair.stored.close();
+    const again = openSmall(folder);
+    deepEqual(contents(again), contents(pair.plain), `seed ${seed}, after a restart`);
+    await again.close();
   }
 });
 

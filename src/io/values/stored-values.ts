@@ -17,6 +17,7 @@ import type { ValueStore, ValueVisitor } from '../../mvcc/value-store.js';
 import { Block, BlockWriter, rowHeaderBytes } from './block.js';
 import { BlockCache } from './block-cache.js';
 import { Book, type SealedRecords } from './book.js';
+import { collect, eachDroppedSince, pickRun, type Source } from './collect.js';
 import { ScanReader } from './scan-reader.js';
 import { Segment, segmentName } from './segment.js';
 import { syncFolder, type UnwrittenBlock, writeBlocks } from './write-blocks.js';
@@ -29,7 +30,6 @@ export interface StoredValuesOptions {
   readonly cacheBytes?: number;
 }
 
-const blockBytes = 4096;
 const slabBytes = 1 << 20;
 const defaultSegmentBytes = 64 << 20;
 const defaultCacheBytes = 32 << 20;
@@ -82,6 +82,12 @@ export class StoredValues implements ValueStore {
   #commits: Commit[] = [];
   #isCommitting = false;
   #failed = false;
+  #closing = false;
+  /** The segments being copied, and the one that takes their place when it has all of them. */
+  #collection: { readonly sources: readonly Source[]; readonly into: Segment; isReady: boolean } | undefined;
+  #defragments: (() => void)[] = [];
+  /** Segments numbered so or higher are younger than the last `defragment`. */
+  #defragmentUntil = 0;
   #whenIdle: (() => void) | undefined;
   /** Rows of the segment that stand before `#block`. */
   #rowsBefore = 0;
@@ -100,10 +106,9 @@ export class StoredValues implements ValueStore {
     const writer = this.#writer;
     const { lastMain, lastSub } = writer;
     check(main > lastMain || (main === lastMain && sub > lastSub), 'revisions rise');
-    if (!writer.isEmpty && writer.length + rowHeaderBytes + value.length > blockBytes) this.#finishBlock();
-    if (!writer.hasRoom(value.length)) {
+    if (!writer.fits(value.length)) {
       this.#finishBlock();
-      writer.newSlab(value.length);
+      writer.begin(value.length);
     }
     writer.add(main, sub, tombstone, value);
   }
@@ -177,9 +182,19 @@ export class StoredValues implements ValueStore {
     return total;
   }
 
+  /** Gives the room of all dropped revisions back to the file system, while everything else goes on. */
+  defragment(done: () => void): void {
+    this.#finishBlock();
+    if (this.#active.index.count > 0) this.#beginSegment();
+    this.#defragments.push(done);
+    this.#defragmentUntil = this.#active.number;
+    this.commit(() => {});
+  }
+
   /** Closes the files when no commit is under way any more. What was never committed is lost. */
   async close(): Promise<void> {
-    if (this.#isCommitting) {
+    this.#closing = true;
+    if (this.#isCommitting || this.#collection !== undefined) {
       await new Promise<void>((resolve) => {
         this.#whenIdle = resolve;
       });
@@ -237,13 +252,8 @@ export class StoredValues implements ValueStore {
     const writer = this.#writer;
     if (writer.isEmpty) return;
     const segment = this.#active;
-    const { slab, view, start, end, firstMain, firstSub, isDense, rows } = writer;
     this.#changeOf(segment);
-    this.#unwritten.push({ segment, offset: segment.length, slab, view, start, end });
-    segment.index.add(firstMain, firstSub, segment.length, segment.rows, isDense);
-    segment.rows += rows;
-    segment.length += end - start;
-    writer.finish();
+    this.#unwritten.push(segment.addBlock(writer));
     if (segment.length >= this.#segmentBytes) this.#beginSegment();
   }
 
@@ -298,18 +308,19 @@ export class StoredValues implements ValueStore {
   async #commitAll(): Promise<void> {
     this.#isCommitting = true;
     try {
+      if (this.#commits.length === 0) await this.#collectSome();
       while (this.#commits.length > 0) {
         const commits = this.#commits;
         this.#commits = [];
         await this.#commitTogether(commits);
         for (const { done } of commits) done();
+        if (this.#commits.length === 0) await this.#collectSome();
       }
     } catch (error) {
-      this.#failed = true;
-      this.#onFatal(error);
+      this.#fail(error);
     } finally {
       this.#isCommitting = false;
-      this.#whenIdle?.();
+      if (this.#collection === undefined || this.#failed) this.#whenIdle?.();
     }
   }
 
@@ -331,6 +342,88 @@ export class StoredValues implements ValueStore {
     this.#book.forget(commits.length);
   }
 
+  /** Called when no commit is under way or asked for: so what is not in `#changes` is in the book. */
+  async #collectSome(): Promise<void> {
+    if (this.#collection?.isReady) {
+      const { sources, into } = this.#collection;
+      this.#collection = undefined;
+      this.#replace(sources, into);
+      await this.#book.sync();
+      for (const { segment } of sources) segment.remove();
+    }
+    if (this.#collection !== undefined || this.#closing) return;
+    const eager = this.#defragments.length > 0;
+    const run = pickRun(this.#segments, {
+      segmentBytes: this.#segmentBytes,
+      eager,
+      takes: (segment) => this.#isCommitted(segment) && (!eager || segment.number < this.#defragmentUntil),
+    });
+    if (run.length > 0) this.#startCollection(run);
+    else for (const done of this.#defragments.splice(0)) done();
+  }
+
+  /** Whether nothing will be added to the segment, and the book has all of it. */
+  #isCommitted(segment: Segment): boolean {
+    const { count } = segment.index;
+    return segment !== this.#active && (this.#changes.get(segment)?.fromBlock ?? count) === count;
+  }
+
+  #startCollection(run: readonly Segment[]): void {
+    const sources = run.map((segment) => ({
+      segment,
+      leftOut: segment.droppedBits(this.#changes.get(segment)?.dropped ?? []),
+    }));
+    const into = new Segment(this.#folder, this.#nextNumber++);
+    const collection = { sources, into, isReady: false };
+    this.#collection = collection;
+    collect(this.#folder, sources, into).then(
+      () => {
+        collection.isReady = true;
+        if (!this.#isCommitting && !this.#failed) void this.#commitAll();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** Puts `into` in the place of its sources, in memory and in one transaction of the book. */
+  #replace(sources: readonly Source[], into: Segment): void {
+    const pending = new Map(sources.map(({ segment }) => [segment, new Set(this.#changes.get(segment)?.dropped)]));
+    const committed: number[] = [];
+    eachDroppedSince(sources, (row, segment, old) => {
+      into.markDropped(row, segment.droppedBytes / segment.droppedRows);
+      if (pending.get(segment)?.has(old)) this.#changeOf(into).dropped.push(row);
+      else committed.push(row);
+    });
+    for (const { segment } of sources) {
+      this.#changes.delete(segment);
+      this.#book.removeSegment(segment);
+    }
+    const first = this.#segments.indexOf((sources[0] as Source).segment);
+    if (into.rows === 0) {
+      this.#segments.splice(first, sources.length);
+      into.remove();
+      return;
+    }
+    this.#segments.splice(first, sources.length, into);
+    const { length, rows, droppedBytes, index } = into;
+    this.#writeMark({
+      segment: into,
+      fromBlock: 0,
+      blocks: index.count,
+      length,
+      rows,
+      droppedBytes,
+      dropped: committed,
+    });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#onFatal(error);
+    this.#whenIdle?.();
+  }
+
   #writeMark({ segment, fromBlock, blocks, length, rows, droppedBytes, dropped }: SegmentMark): void {
     if (blocks > fromBlock) this.#book.writeIndex(segment, fromBlock, blocks);
     if (dropped.length > 0) this.#book.writeDropped(segment.number, segment.dropLists++, Uint32Array.from(dropped));
@@ -338,15 +431,18 @@ export class StoredValues implements ValueStore {
   }
 }
 
-/** The last segment that begins at or before (main, sub). */
+/** The last segment that begins at or before (main, sub). Only the last segment of all may be empty. */
 export function segmentOf(segments: readonly Segment[], main: number, sub: number): Segment | undefined {
-  for (let at = segments.length - 1; at >= 0; at--) {
-    const segment = segments[at] as Segment;
-    if (segment.index.count === 0) continue;
-    const { firstMain } = segment;
-    if (firstMain < main || (firstMain === main && segment.firstSub <= sub)) return segment;
+  let low = 0;
+  let high = segments.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const here = segments[middle] as Segment;
+    const isAfter = here.index.count === 0 || here.firstMain > main || (here.firstMain === main && here.firstSub > sub);
+    if (isAfter) high = middle;
+    else low = middle + 1;
   }
-  return undefined;
+  return segments[low - 1];
 }
 
 /** The block that begins at `offset` of the segment; blocks in memory are in the order of the files. */

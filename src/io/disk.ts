@@ -29,14 +29,15 @@ import {
 } from 'node:fs';
 import { noBytes } from '../base/bytes.js';
 import { type Disk, DiskFailure, type DiskFile, type Done } from '../wire/wal/disk.js';
+import { LoopIdle } from './loop-idle.js';
 
 export interface DiskOptions {
   /** Nothing is synced: a power failure may take everything. */
   readonly unsafeNoFsync?: boolean;
   /** How long a write took that had to reach the disk, for metrics and warnings. */
   readonly observe?: (tookMs: number) => void;
-  /** False while other work waits for this thread: then no write holds it. */
-  readonly quiet?: () => boolean;
+  /** False: no write holds this thread, however idle it is. */
+  readonly mayWait?: boolean;
 }
 
 /** A write is waited for on this thread when recent ones took less: two changes of threads cost 35 us, waiting costs others this. */
@@ -139,6 +140,7 @@ export class NodeDisk implements Disk {
 class NodeFile implements DiskFile {
   readonly #descriptor: number;
   readonly #options: DiskOptions;
+  readonly #loop: LoopIdle | undefined;
   /** Whether a write has to be followed by a sync. */
   readonly #syncAfter: boolean;
   #sizeBytes: number;
@@ -165,6 +167,7 @@ class NodeFile implements DiskFile {
     const flags = constants.O_RDWR | constants.O_CREAT | (through ? writeThrough : 0);
     this.#descriptor = openSync(path, flags, 0o600);
     this.#options = options;
+    this.#loop = options.mayWait === false ? undefined : new LoopIdle();
     this.#syncAfter = sync && !through;
     this.#sizeBytes = fstatSync(this.#descriptor).size;
   }
@@ -180,7 +183,7 @@ class NodeFile implements DiskFile {
     this.#offset = offset;
     this.#done = done;
     this.#startedMs = performance.now();
-    if (alone && this.#recentMs < waitMsMax && this.#options.quiet?.() !== false) this.#writeWaiting();
+    if (alone && this.#recentMs < waitMsMax && this.#loop?.hasTime(this.#startedMs)) this.#writeWaiting();
     else write(this.#descriptor, bytes, 0, length, offset, this.#wrote);
   }
 
@@ -218,7 +221,7 @@ class NodeFile implements DiskFile {
       queueMicrotask(() => this.#finish(failure));
       return;
     }
-    this.#tookNow();
+    this.#loop?.waited(this.#tookNow());
     queueMicrotask(this.#finishSoon);
   }
 
@@ -242,11 +245,12 @@ class NodeFile implements DiskFile {
     this.#done(failure);
   }
 
-  #tookNow(): void {
+  #tookNow(): number {
     const tookMs = performance.now() - this.#startedMs;
     this.#options.observe?.(tookMs);
     if (this.#recentMs === Number.POSITIVE_INFINITY) this.#recentMs = tookMs;
     else this.#recentMs += (tookMs - this.#recentMs) / 8;
+    return tookMs;
   }
 }
 

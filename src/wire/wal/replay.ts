@@ -5,8 +5,7 @@
  * The newest snapshot whose index is committed is where a member starts, so the entries up to it are forgotten as they go by:
  * a log of many segments takes the memory of its last entries only.
  */
-import type { Bytes } from '../../base/bytes.js';
-import { equalBytes } from '../../base/bytes.js';
+import { type Bytes, equalBytes, noBytes } from '../../base/bytes.js';
 import { noMember } from '../../base/ids.js';
 import { decodeEntry, decodeHardState } from '../raftpb/codec.js';
 import type { Entry, HardState } from '../raftpb/types.js';
@@ -19,6 +18,8 @@ export interface StartPosition {
   readonly index: number;
   readonly term: number;
 }
+
+const roomBytes = 256 << 10;
 
 export class WalReplay {
   metadata: Bytes | undefined;
@@ -34,6 +35,8 @@ export class WalReplay {
   #base: number;
   /** Whether `#base` is a committed snapshot's, and not merely where the first segment happens to begin. */
   #anchored: boolean;
+  #room: Bytes = noBytes;
+  #roomUsed = 0;
   /** Entries set aside for those above a snapshot from the leader, until that snapshot is known to be committed. */
   #aside: { readonly base: number; readonly entries: Entry[] } | undefined;
 
@@ -52,7 +55,7 @@ export class WalReplay {
       case recordType.entry: {
         const entry = decodeEntry(bytes, dataStart, dataEnd);
         if (typeof entry === 'number') return 'an entry is not well formed';
-        entry.data = entry.data.slice();
+        entry.data = this.#keep(entry.data);
         return this.#takeEntry(entry);
       }
       case recordType.state: {
@@ -88,6 +91,18 @@ export class WalReplay {
     if (this.#base !== start.index && this.entries.length > 0) return this.#gap(start, this.entries[0] as Entry, 0);
     this.#base = start.index;
     return undefined;
+  }
+
+  /** A copy that outlives the segment; neighbours share a buffer, for one each would take longer than all the rest. */
+  #keep(data: Bytes): Bytes {
+    if (data.length === 0) return noBytes;
+    if (data.length > this.#room.length - this.#roomUsed) {
+      this.#room = new Uint8Array(Math.max(roomBytes, data.length));
+      this.#roomUsed = 0;
+    }
+    this.#room.set(data, this.#roomUsed);
+    this.#roomUsed += data.length;
+    return this.#room.subarray(this.#roomUsed - data.length, this.#roomUsed);
   }
 
   #takeMetadata(metadata: Bytes): string | undefined {

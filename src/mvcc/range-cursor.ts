@@ -53,6 +53,8 @@ export class RangeCursor implements Pinned {
   readonly #entries = new RangeEntries();
   readonly #kv = new KeyValue();
   readonly #state = new KeyState();
+  /** The newest revision when the range began. */
+  #newest = 0;
   /** Undefined: to the last key. */
   #end: Bytes | undefined;
   #held = false;
@@ -110,6 +112,7 @@ export class RangeCursor implements Pinned {
     if (request.revision > newest) return 'futureRevision';
     this.revision = request.revision > 0 ? request.revision : newest;
     if (this.revision < this.#store.compactedRevision) return 'compacted';
+    this.#newest = newest;
     this.#reset();
     this.#query.read(request);
     const { key } = request;
@@ -159,9 +162,12 @@ export class RangeCursor implements Pinned {
     if (countOnly) this.#finishPlan();
   }
 
-  /** Inside a write transaction the newest revision is one that the store does not name yet. */
+  /**
+   * Inside a write transaction that has changed something, the newest revision is one that the store does not name yet,
+   * and the store's own is no longer the newest.
+   */
   get #isNewest(): boolean {
-    return this.revision >= this.#store.revision;
+    return this.revision >= this.#newest && this.revision >= this.#store.revision;
   }
 
   /** Goes on planning for about `maxKeys` keys or comparisons; true when the plan is complete. */

@@ -182,6 +182,32 @@ test('a client that does not read stops the stream it asked for, and the server 
   await listener.close(0);
 });
 
+test('a client that asks on without taking the answers is not heard', async () => {
+  const large: Method = { kind: 'unary', message: (call) => call.reply(new Uint8Array(200_000)) };
+  const server = createGrpcServer(new Map([['/test.Echo/Unary', large]]));
+  const listener = new Listener({ grpc: server });
+  const { port } = await listener.listen('http://127.0.0.1:0');
+  const dialer = new Dialer();
+  const wide = { streamWindowBytes: 0x7fff_ffff, connectionWindowBytes: 0x7fff_ffff };
+  const connection = await dialer.dial({ port, limits: wide });
+  const [socket] = [...dialer.sockets()] as [Socket];
+  const head = new CallHead('/test.Echo/Unary', 'localhost');
+  const calls = Array.from({ length: 250 }, waiting);
+  for (const [i, { events }] of calls.entries()) {
+    connection.call(head, new Uint8Array(1_000), events);
+    if (i === 0) socket.pause();
+    if (i % 10 === 0) await new Promise(setImmediate);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const waits = listener.queuedBytes;
+  ok(waits < 20_000_000, `${waits} of 50,000,000 bytes wait`);
+  socket.resume();
+  for (const { answer } of calls) equal((await answer).code, 0);
+  equal(listener.queuedBytes, 0);
+  dialer.close();
+  await listener.close(0);
+});
+
 test('a graceful end: calls in flight are served, and what is idle is closed at once', async () => {
   const listener = new Listener({ grpc: createGrpcServer(services), http1: http1() });
   const { port } = await listener.listen('http://127.0.0.1:0');

@@ -12,7 +12,7 @@
 import type { Server as Http1Server } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 import type { GrpcServer } from '../wire/grpc/server.js';
 import type { ServerCall } from '../wire/grpc/server-call.js';
 import { ChunkPool } from '../wire/http2/output.js';
@@ -34,6 +34,8 @@ export interface ListenerOptions {
   readonly turn?: Turn;
 }
 
+/** Go's listeners probe idle connections every 15 seconds, too. */
+const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
 const tickMs = 25;
 /** `PRI `: no HTTP/1.1 method of that name is left. */
 const decisiveBytes = 4;
@@ -66,6 +68,14 @@ export class Listener {
     return this.#sockets.size + this.#http1Sockets.size + this.#undecided.size;
   }
 
+  /** Bytes of answers that wait in memory because clients do not take them. */
+  get queuedBytes(): number {
+    let bytes = 0;
+    for (const { machine, socket } of this.#sockets)
+      bytes += (machine?.http2.sender.queuedBytes ?? 0) + socket.writableLength;
+    return bytes;
+  }
+
   /** Listens at `http://host:port`, `https://host:port`, `unix://path` or `unixs://path`; fails with Go's text. */
   async listen(url: string): Promise<ListenPlace> {
     const place = listenPlace(url);
@@ -73,8 +83,8 @@ export class Listener {
     const accept = (socket: Socket) => this.#accept(socket);
     const server =
       tls === undefined
-        ? createServer({ noDelay: true, allowHalfOpen: false }, accept)
-        : createTlsServer({ ALPNProtocols: ['h2', 'http/1.1'], ...tls }, accept);
+        ? createServer(socketOptions, accept)
+        : createTlsServer({ ...socketOptions, ALPNProtocols: ['h2', 'http/1.1'], ...tls }, accept);
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(new ListenError(place, error)));
       server.listen(place.path === '' ? { host: place.host, port: place.port } : { path: place.path }, resolve);
@@ -129,6 +139,7 @@ export class Listener {
     const machine = grpc.connect({
       peer: socket.remoteAddress === undefined ? '@' : hostPort(socket.remoteAddress, socket.remotePort ?? 0),
       pool: this.#pool,
+      ...(socket instanceof TLSSocket && commonNameOf(socket)),
       nowMs: this.nowMs(),
       wake: () => this.#turn.markDirty(held),
     });
@@ -160,6 +171,12 @@ export class Listener {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** Whose certificate this is, where the listener asked for one and found it good. */
+function commonNameOf(socket: TLSSocket): { commonName: string } | undefined {
+  const name = socket.authorized ? socket.getPeerCertificate().subject?.CN : undefined;
+  return typeof name === 'string' ? { commonName: name } : undefined;
 }
 
 function hostPort(host: string, port: number): string {

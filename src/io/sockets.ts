@@ -2,8 +2,7 @@
  * A socket and the HTTP/2 state machine behind it: chunks in, one write a turn out, and backpressure both ways.
  *
  * When the kernel takes no more, the connection stops producing (`sender.blocked`); when even what was produced anyway
- * piles up, nothing more is read. A peer that takes nothing for as long as an unanswered ping may last is given up:
- * grpc-go sets TCP_USER_TIMEOUT for that.
+ * piles up, nothing more is read. A peer that then takes nothing for `stalledReplyMs` is given up.
  */
 import type { Socket } from 'node:net';
 import type { Bytes } from '../base/bytes.js';
@@ -28,7 +27,9 @@ export interface Machine<S extends Stream> {
 
 export class MachineSocket<S extends Stream> implements Flushable {
   #machine: Machine<S> | undefined;
-  #blockedSinceMs = 0;
+  /** When the socket last took something, and how much it still held then. */
+  #movedMs = 0;
+  #heldBytes = 0;
   #ended = false;
 
   constructor(
@@ -46,7 +47,10 @@ export class MachineSocket<S extends Stream> implements Flushable {
     socket.on('data', (chunk) => {
       machine.receive(chunk, this.nowMs());
       this.turn.begin();
-      if (machine.http2.finished) this.turn.markDirty(this);
+      const { finished, sender } = machine.http2;
+      if (finished) this.turn.markDirty(this);
+      // Who asks on without taking the answers is not heard until it takes them.
+      if (sender.blocked && sender.queuedBytes > unreadBytesMax) socket.pause();
     });
     socket.on('drain', () => this.#drained(machine));
     socket.on('end', () => socket.end());
@@ -89,7 +93,7 @@ export class MachineSocket<S extends Stream> implements Flushable {
 
   #block(machine: Machine<S>): void {
     const { sender } = machine.http2;
-    if (!sender.blocked) this.#blockedSinceMs = this.nowMs();
+    if (!sender.blocked) this.#movedMs = this.nowMs();
     sender.blocked = true;
     if (this.socket.writableLength > unreadBytesMax) this.socket.pause();
   }
@@ -117,7 +121,15 @@ export class MachineSocket<S extends Stream> implements Flushable {
     machine.tick(nowMs);
     const { http2 } = machine;
     if (this.socket.writableLength === 0) http2.sender.output.written();
-    if (http2.sender.blocked && nowMs - this.#blockedSinceMs >= http2.limits.keepalive.timeoutMs) this.socket.destroy();
+    if (http2.sender.blocked) this.#endIfStuck(nowMs, http2.limits.stalledReplyMs);
     if (http2.finished && !this.#ended) this.turn.markDirty(this);
+  }
+
+  #endIfStuck(nowMs: number, patienceMs: number): void {
+    const heldBytes = this.socket.writableLength;
+    if (heldBytes !== this.#heldBytes) {
+      this.#heldBytes = heldBytes;
+      this.#movedMs = nowMs;
+    } else if (nowMs - this.#movedMs >= patienceMs) this.socket.destroy();
   }
 }

@@ -10,11 +10,13 @@
  * what differs between them is kept in `call.state`. `io` moves the bytes: see `client/connection.ts`.
  */
 import { type Bytes, concatBytes, text } from '../../base/bytes.js';
-import { Connection, type ConnectionLimits, connectionDefaults, type StreamEvents } from '../http2/connection.js';
+import { Connection } from '../http2/connection.js';
 import type { HeaderBlock } from '../http2/hpack-decoder.js';
 import { type Header, RepeatedBlock } from '../http2/hpack-encoder.js';
+import { type ConnectionLimits, connectionDefaults } from '../http2/limits.js';
 import type { ChunkPool } from '../http2/output.js';
 import { errorCode } from '../http2/protocol.js';
+import type { StreamEvents } from '../http2/stream-events.js';
 import { CallHead, ClientCall, type ClientEvents } from './client-call.js';
 import { Intake, type IntakeLimits, type MessageSink } from './intake.js';
 import { sendMessage } from './messages.js';

@@ -35,6 +35,10 @@ export class ServerCall extends MessageStream implements Call {
     return this.connection.peer;
   }
 
+  get commonName(): string | undefined {
+    return this.connection.commonName;
+  }
+
   get writable(): boolean {
     return !this.ended && this.connection.http2.sender.writable(this);
   }

@@ -14,12 +14,14 @@
  */
 import { type Bytes, noBytes } from '../../base/bytes.js';
 import type { MethodCounters } from '../../base/counters.js';
-import { Connection, type ConnectionLimits, connectionDefaults, type StreamEvents } from '../http2/connection.js';
+import { Connection } from '../http2/connection.js';
 import type { HeaderBlock } from '../http2/hpack-decoder.js';
 import { type Header, RepeatedBlock } from '../http2/hpack-encoder.js';
+import { type ConnectionLimits, connectionDefaults } from '../http2/limits.js';
 import type { ChunkPool } from '../http2/output.js';
 import { errorCode, flag, frameHeaderBytes, frameType, writeFrameHeader } from '../http2/protocol.js';
 import { copyBytes } from '../http2/sender.js';
+import type { StreamEvents } from '../http2/stream-events.js';
 import { Intake, type IntakeLimits, type MessageSink } from './intake.js';
 import { messagePrefixBytes, sendMessage, writePrefix } from './messages.js';
 import { PlainExchange, type PlainHandler } from './plain.js';
@@ -62,6 +64,8 @@ export interface GrpcServerOptions extends Partial<GrpcLimits> {
 export interface ConnectionHost {
   /** `127.0.0.1:51312`, or a socket's path. */
   readonly peer: string;
+  /** Of the client's verified certificate. */
+  readonly commonName?: string;
   readonly pool: ChunkPool;
   readonly nowMs: number;
   /** There is output, after there was none. */
@@ -92,6 +96,7 @@ const statusOk: Header = { name: ':status', value: '200' };
 export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<ServerCall> {
   readonly http2: Connection<ServerCall>;
   readonly peer: string;
+  readonly commonName: string | undefined;
   readonly #registry: Registry;
   readonly #inflate: Readonly<Record<string, Inflate>>;
   readonly #plain: PlainHandler | undefined;
@@ -108,6 +113,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     this.#plain = parts.plain;
     this.#limits = limits;
     this.peer = host.peer;
+    this.commonName = host.commonName;
     this.http2 = new Connection('server', limits, this, host);
     this.#intake = new Intake(this.http2, limits, this);
     const { encoder } = this.http2.sender;

@@ -35,6 +35,8 @@ export interface Call {
   readonly deadlineMs: number;
   /** `127.0.0.1:51312`, or a socket's path. */
   readonly peer: string;
+  /** The common name of the client's certificate, where the port verifies one: etcd takes it for a user's name. */
+  readonly commonName?: string | undefined;
   /** True once the call has ended, from whichever side. Sending on an ended call does nothing. */
   readonly ended: boolean;
   /** False while more is queued for this call than its share; `Method.drained` says when it is true again. */

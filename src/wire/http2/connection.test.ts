@@ -4,13 +4,15 @@ import { test } from 'node:test';
 import { type Bytes, concatBytes, text, utf8 } from '../../base/bytes.js';
 import type { Random } from '../../base/random.js';
 import { forSeeds } from '../../base/seeds.js';
-import { Connection, connectionDefaults, type StreamEvents } from './connection.js';
+import { Connection } from './connection.js';
 import type { HeaderBlock } from './hpack-decoder.js';
 import { HpackEncoder } from './hpack-encoder.js';
+import { connectionDefaults } from './limits.js';
 import { ChunkPool } from './output.js';
 import { errorCode, flag, frameType, preface, readUint32, settingId } from './protocol.js';
 import { rawFrame, readFrames, settingBytes, uint32Bytes } from './raw-frames.js';
 import { Stream } from './stream.js';
+import type { StreamEvents } from './stream-events.js';
 
 /** Writes down every event. */
 class Log implements StreamEvents<Stream> {

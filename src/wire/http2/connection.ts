@@ -4,17 +4,19 @@
  *     socket chunk -> receive() -> frames -> StreamEvents (headers, data, remoteEnded, aborted, ...)
  *     sender.headers/enqueue/end ... -> sender.output -> take() once per turn -> socket
  *
- * Chunks may be cut anywhere. A frame that lies whole in its chunk is read in place; only a cut one is copied together.
- *
  * What the peer gets wrong is answered as RFC 9113, section 5.4 says: a stream error resets the stream, a connection
  * error sends GOAWAY and ends everything. Nothing the peer sends may throw.
  */
 import { type Bytes, noBytes, utf8 } from '../../base/bytes.js';
 import { Budget } from './budget.js';
+import { Forgiven } from './forgiven.js';
+import { FrameReader, type FrameSink } from './frame-reader.js';
+import { HeaderAssembly } from './header-assembly.js';
 import { contentLength, isRequest, isResponse, isTrailers } from './header-rules.js';
 import { type HeaderBlock, HpackDecoder } from './hpack-decoder.js';
+import type { ConnectionLimits } from './limits.js';
 import type { ChunkPool } from './output.js';
-import { type KeepaliveLimits, keepaliveDefaults, Pings } from './pings.js';
+import { Pings } from './pings.js';
 import {
   errorCode,
   flag,
@@ -31,48 +33,7 @@ import {
 } from './protocol.js';
 import { Sender } from './sender.js';
 import type { Stream } from './stream.js';
-
-export interface ConnectionLimits {
-  /** Calls a client may have open at once; `Infinity`: as many as it likes. */
-  readonly concurrentStreamsMax: number;
-  /** RFC 9113, 6.5.2: of one header list, uncompressed. A header block on the wire may be no longer either. */
-  readonly headerListBytesMax: number;
-  /** What each stream may send before it is granted more. */
-  readonly streamWindowBytes: number;
-  readonly connectionWindowBytes: number;
-  /** From the first byte to the end of the preface, and from a header block's first byte to its last. */
-  readonly handshakeTimeoutMs: number;
-  /** A reply of which nothing could be sent for so long is given up. */
-  readonly stalledReplyMs: number;
-  readonly keepalive: KeepaliveLimits;
-}
-
-export const connectionDefaults: ConnectionLimits = {
-  concurrentStreamsMax: Number.POSITIVE_INFINITY,
-  headerListBytesMax: 65_536,
-  streamWindowBytes: windowBytesDefault,
-  connectionWindowBytes: 16_777_216,
-  handshakeTimeoutMs: 10_000,
-  stalledReplyMs: 60_000,
-  keepalive: keepaliveDefaults,
-};
-
-/** What a connection tells of its streams. */
-export interface StreamEvents<S extends Stream> {
-  /** A peer opens a stream (server half): its object, before any other event of it. Undefined refuses it. */
-  accept(id: number): S | undefined;
-  /** Headers, or trailers when `stream` has had headers before. `remoteEnded` follows where they end the stream. */
-  headers(stream: S, block: HeaderBlock, ended: boolean): void;
-  /** Answered with `granted` for what the user has taken in. */
-  data(stream: S, bytes: Bytes, start: number, end: number, ended: boolean): void;
-  /** Reset by the peer or by a rule, or the connection is lost. Never after `sentEnd` and the peer's end. */
-  aborted(stream: S, code: number): void;
-  drained(stream: S): void;
-  /** The peer will answer no stream above `lastId` (client half). */
-  goneAway(lastId: number, code: number, debug: Bytes): void;
-  /** The peer's settings have changed (client half: more streams may be open). */
-  settled(): void;
-}
+import type { StreamEvents } from './stream-events.js';
 
 /** Frames that bring nothing forward, and young calls given up, that a peer may send. See `Budget`. */
 const idleFramesMax = 10_000;
@@ -81,15 +42,12 @@ const resetsMax = 2_000;
 const resetsPerSecond = 200;
 /** A call given up later than this has cost its client a wait, and is no flood. */
 const youngCallMs = 1_000;
-/** Streams we have reset whose late frames are forgiven. */
-const forgivenMax = 128;
-const continuationsMax = 32;
 /** grpc-go's ping that asks whether the first GOAWAY has arrived. */
 const drainPing = Uint8Array.of(1, 6, 1, 8, 0, 3, 3, 9);
 const livenessPing = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0);
 const drainPatienceMs = 5_000;
 
-export class Connection<S extends Stream> {
+export class Connection<S extends Stream> implements FrameSink {
   readonly sender: Sender<S>;
   nowMs: number;
   /** The peer's SETTINGS_MAX_CONCURRENT_STREAMS (client half). */
@@ -105,30 +63,17 @@ export class Connection<S extends Stream> {
   readonly #server: boolean;
 
   #state: 'open' | 'draining' | 'failed' = 'open';
-  #prefaceRead = 0;
   #settingsSeen = false;
   #bornMs: number;
 
-  /** A frame cut by the end of a chunk: its nine bytes, then all of it. */
-  #carry: Bytes = noBytes;
-  readonly #carryHead: Bytes = new Uint8Array(frameHeaderBytes);
-  #carried = 0;
-  /** When the frame or header block that is still incomplete began. */
-  #incompleteSinceMs = 0;
-
-  /** The stream whose header block is unfinished, or 0. */
-  #continuing = 0;
-  #continuingEnds = false;
-  #continuations = 0;
-  #block: Bytes = noBytes;
-  #blockLength = 0;
+  readonly #reader: FrameReader;
+  readonly #assembly: HeaderAssembly;
 
   #receiveWindow: number;
   /** The highest id the peer has opened, and the highest we have (client half). */
   #remoteIdMax = 0;
   #localIdMax = -1;
-  readonly #forgiven = new Int32Array(forgivenMax);
-  #forgivenAt = 0;
+  readonly #forgiven = new Forgiven();
   #drainSentMs = -1;
   #lastIdAllowed = streamIdMax;
 
@@ -148,7 +93,8 @@ export class Connection<S extends Stream> {
       sentEnd: (stream: S) => this.#sentEnd(stream),
       drained: (stream: S) => events.drained(stream),
     });
-    if (!this.#server) this.#prefaceRead = preface.length;
+    this.#reader = new FrameReader(this, this.#server);
+    this.#assembly = new HeaderAssembly(limits.headerListBytesMax);
     this.#begin();
   }
 
@@ -191,20 +137,10 @@ export class Connection<S extends Stream> {
 
   // Bytes in
 
-  receive(chunk: Bytes, nowMs: number) {
+  receive(chunk: Bytes, nowMs: number): void {
     this.#setNow(nowMs);
     this.#pings.heard(nowMs);
-    let at = 0;
-    if (this.#prefaceRead < preface.length) at = this.#readPreface(chunk);
-    if (this.#carried > 0) at = this.#fillCarry(chunk, at);
-    while (chunk.length - at >= frameHeaderBytes && this.#state !== 'failed') {
-      const end = at + frameHeaderBytes + frameLength(chunk, at);
-      if (end - at > frameHeaderBytes + frameBytesMax) return this.fail(errorCode.frameSizeError, 'frame too large');
-      if (end > chunk.length) break;
-      this.#frame(chunk, at, end);
-      at = end;
-    }
-    if (at < chunk.length && this.#state !== 'failed') this.#carryOver(chunk, at);
+    this.#reader.read(chunk, nowMs);
   }
 
   #setNow(nowMs: number): void {
@@ -212,60 +148,23 @@ export class Connection<S extends Stream> {
     this.sender.nowMs = nowMs;
   }
 
-  #readPreface(chunk: Bytes): number {
-    let at = 0;
-    while (at < chunk.length && this.#prefaceRead < preface.length) {
-      if (chunk[at++] !== preface[this.#prefaceRead++]) {
-        this.fail(errorCode.protocolError, 'bogus greeting');
-        return chunk.length;
-      }
-    }
-    return at;
+  unreadable(what: 'preface' | 'size'): void {
+    if (what === 'size') this.fail(errorCode.frameSizeError, 'frame too large');
+    else this.fail(errorCode.protocolError, 'bogus greeting');
   }
 
-  /** Keeps the beginning of a frame whose rest has not come. */
-  #carryOver(chunk: Bytes, at: number): void {
-    this.#incompleteSinceMs = this.nowMs;
-    this.#carry = this.#carryHead;
-    if (chunk.length - at >= frameHeaderBytes) this.#carry = new Uint8Array(frameHeaderBytes + frameLength(chunk, at));
-    this.#carry.set(chunk.subarray(at));
-    this.#carried = chunk.length - at;
+  frame(bytes: Bytes, start: number, end: number): boolean {
+    this.#frame(bytes, start, end);
+    return this.#state !== 'failed';
   }
 
-  /** Completes the frame begun in earlier chunks, as far as this one reaches; answers where the next frame begins. */
-  #fillCarry(chunk: Bytes, from: number): number {
-    let at = from;
-    if (this.#carried < frameHeaderBytes) {
-      while (this.#carried < frameHeaderBytes && at < chunk.length)
-        this.#carryHead[this.#carried++] = chunk[at++] as number;
-      if (this.#carried < frameHeaderBytes) return at;
-      const length = frameLength(this.#carryHead, 0);
-      if (length > frameBytesMax) {
-        this.fail(errorCode.frameSizeError, 'frame too large');
-        return chunk.length;
-      }
-      this.#carry = new Uint8Array(frameHeaderBytes + length);
-      this.#carry.set(this.#carryHead);
-    }
-    const take = Math.min(this.#carry.length - this.#carried, chunk.length - at);
-    this.#carry.set(chunk.subarray(at, at + take), this.#carried);
-    this.#carried += take;
-    at += take;
-    if (this.#carried < this.#carry.length) return at;
-    const frame = this.#carry;
-    this.#carry = noBytes;
-    this.#carried = 0;
-    this.#frame(frame, 0, frame.length);
-    return this.#state === 'failed' ? chunk.length : at;
-  }
-
-  /** One whole frame at `bytes[start, end)`. */
   #frame(bytes: Bytes, start: number, end: number) {
     const type = bytes[start + 3] as number;
     const flags = bytes[start + 4] as number;
     const id = readUint31(bytes, start + 5);
     const at = start + frameHeaderBytes;
-    if (this.#continuing !== 0 && (type !== frameType.continuation || id !== this.#continuing)) {
+    const continued = this.#assembly.id;
+    if (continued !== 0 && (type !== frameType.continuation || id !== continued)) {
       return this.fail(errorCode.protocolError, 'a header block was cut off');
     }
     if (!this.#settingsSeen && (type !== frameType.settings || (flags & flag.ack) !== 0)) {
@@ -298,8 +197,9 @@ export class Connection<S extends Stream> {
     }
   }
 
-  /** Pays for a frame that brings nothing forward. */
+  /** Pays for a frame that brings nothing forward. A client has chosen its server, and does not count. */
   #spendIdle(tokens: number): void {
+    if (!this.#server) return;
     const { sender } = this;
     if (sender.dataFrames > 0) {
       this.#idleFrames.earn(sender.dataFrames * 3);
@@ -358,7 +258,7 @@ export class Connection<S extends Stream> {
   #lateData(stream: S | undefined, id: number) {
     if (stream === undefined) {
       if (this.#isIdle(id)) return this.fail(errorCode.protocolError, 'DATA on an idle stream');
-      if (this.#isForgiven(id)) return this.#spendIdle(1);
+      if (this.#forgiven.has(id)) return this.#spendIdle(1);
     }
     this.#streamError(id, errorCode.streamClosed);
   }
@@ -381,11 +281,7 @@ export class Connection<S extends Stream> {
     }
     const ends = (flags & flag.endStream) !== 0;
     if ((flags & flag.endHeaders) === 0) {
-      this.#continuing = id;
-      this.#continuingEnds = ends;
-      this.#continuations = 0;
-      this.#incompleteSinceMs = this.nowMs;
-      this.#blockLength = 0;
+      this.#assembly.begin(id, ends, this.nowMs);
       return this.#collect(bytes, at, end);
     }
     this.#wholeBlock(bytes, at, end, id, ends);
@@ -393,26 +289,17 @@ export class Connection<S extends Stream> {
   }
 
   #continuation(bytes: Bytes, at: number, end: number, flags: number, id: number) {
-    if (this.#continuing === 0) return this.fail(errorCode.protocolError, 'CONTINUATION of nothing');
-    if (++this.#continuations > continuationsMax) return this.fail(errorCode.enhanceYourCalm, 'too_many_continuations');
+    if (this.#assembly.id === 0) return this.fail(errorCode.protocolError, 'CONTINUATION of nothing');
     this.#collect(bytes, at, end);
     if ((flags & flag.endHeaders) === 0 || this.#state === 'failed') return;
-    this.#continuing = 0;
-    const block = this.#block;
-    this.#block = noBytes;
-    this.#wholeBlock(block, 0, this.#blockLength, id, this.#continuingEnds);
+    const { length, ends } = this.#assembly;
+    this.#wholeBlock(this.#assembly.finish(), 0, length, id, ends);
   }
 
-  #collect(bytes: Bytes, at: number, end: number) {
-    const length = this.#blockLength + end - at;
-    if (length > this.limits.headerListBytesMax) return this.fail(errorCode.enhanceYourCalm, 'header block too large');
-    if (length > this.#block.length) {
-      const larger = new Uint8Array(length * 2);
-      larger.set(this.#block.subarray(0, this.#blockLength));
-      this.#block = larger;
-    }
-    this.#block.set(bytes.subarray(at, end), this.#blockLength);
-    this.#blockLength = length;
+  #collect(bytes: Bytes, at: number, end: number): void {
+    const outcome = this.#assembly.add(bytes, at, end);
+    if (outcome === 'tooMany') this.fail(errorCode.enhanceYourCalm, 'too_many_continuations');
+    else if (outcome === 'tooLarge') this.fail(errorCode.enhanceYourCalm, 'header block too large');
   }
 
   #wholeBlock(bytes: Bytes, at: number, end: number, id: number, ends: boolean) {
@@ -456,7 +343,7 @@ export class Connection<S extends Stream> {
   }
 
   #lateHeaders(id: number) {
-    if (this.#isForgiven(id)) return this.#spendIdle(1);
+    if (this.#forgiven.has(id)) return this.#spendIdle(1);
     if (this.#isIdle(id)) return this.fail(errorCode.protocolError, 'HEADERS on an idle stream');
     this.fail(errorCode.streamClosed, 'HEADERS on a closed stream');
   }
@@ -592,22 +479,12 @@ export class Connection<S extends Stream> {
     return (id & 1) === 0 || id > this.#localIdMax;
   }
 
-  #isForgiven(id: number): boolean {
-    return this.#forgiven.includes(id);
-  }
-
-  /** Late frames of a stream that we have reset are no error: the peer could not know yet. */
-  #forgive(id: number): void {
-    this.#forgiven[this.#forgivenAt] = id;
-    this.#forgivenAt = (this.#forgivenAt + 1) % forgivenMax;
-  }
-
   /** The peer has broken a rule on one stream. */
   #streamError(id: number, code: number): void {
     if (this.#state === 'failed') return;
     const stream = this.#streams.get(id);
     this.sender.reset(id, code);
-    this.#forgive(id);
+    this.#forgiven.add(id);
     if (stream !== undefined) this.#abort(stream, code);
     if (this.#server) this.#spendReset(stream);
   }
@@ -623,7 +500,7 @@ export class Connection<S extends Stream> {
   reset(stream: S, code: number): void {
     if (stream.gone) return;
     this.sender.reset(stream.id, code);
-    this.#forgive(stream.id);
+    this.#forgiven.add(stream.id);
     stream.remoteClosed = true;
     stream.localClosed = true;
     this.#settle(stream);
@@ -698,13 +575,12 @@ export class Connection<S extends Stream> {
     if (this.failure === '') this.failure = 'connection lost';
     this.#abortAll(errorCode.cancel);
     this.sender.output.clear();
-    this.#carry = noBytes;
-    this.#block = noBytes;
   }
 
   #abortAll(code: number): void {
     for (const stream of this.#streams.values()) this.#abort(stream, code);
-    this.#carried = 0;
+    this.#reader.end();
+    this.#assembly.finish();
   }
 
   /**
@@ -737,8 +613,8 @@ export class Connection<S extends Stream> {
     if (!this.#settingsSeen && nowMs - this.#bornMs >= limits.handshakeTimeoutMs) {
       return this.fail(errorCode.settingsTimeout, 'no preface in time');
     }
-    const incomplete = this.#continuing !== 0 || (this.#carried > 0 && this.#carriesHeaders());
-    if (incomplete && nowMs - this.#incompleteSinceMs >= limits.handshakeTimeoutMs) {
+    const unfinishedMs = this.#assembly.id === 0 ? 0 : nowMs - this.#assembly.sinceMs;
+    if (Math.max(unfinishedMs, this.#reader.incompleteMs(nowMs)) >= limits.handshakeTimeoutMs) {
       return this.fail(errorCode.enhanceYourCalm, 'headers too slow');
     }
     if (this.#drainSentMs >= 0 && nowMs - this.#drainSentMs >= drainPatienceMs) this.#drainConfirmed();
@@ -746,10 +622,6 @@ export class Connection<S extends Stream> {
     if (due === 'ask') this.sender.ping(livenessPing, 0, false);
     else if (due === 'dead') this.fail(errorCode.noError, 'keepalive ping not acked in time');
     this.#resetStalled();
-  }
-
-  #carriesHeaders(): boolean {
-    return this.#carried < frameHeaderBytes || this.#carry[3] !== frameType.data;
   }
 
   /** A finished reply that the peer's window has held up for too long is memory that nobody wants. */
@@ -760,10 +632,6 @@ export class Connection<S extends Stream> {
       this.reset(stream, errorCode.cancel);
     }
   }
-}
-
-function frameLength(bytes: Bytes, at: number): number {
-  return ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
 }
 
 /** Whether the block opens a request; found out once, for a block that comes again is the same object. */

@@ -43,6 +43,7 @@ export class Book {
   readonly #segments: Database<Buffer, Buffer>;
   /** Records since the last `seal`, and those sealed whose commit has not ended, oldest first. */
   #open = new Map<string, NamedRecord>();
+  #lastWritten: Promise<boolean> | undefined;
   readonly #sealed: SealedRecords[] = [];
 
   constructor(path: string) {
@@ -104,8 +105,8 @@ export class Book {
 
   writeRecords(records: SealedRecords): void {
     for (const { bucket, key, value } of records.values()) {
-      if (value === undefined) this.#records.remove(storedKey(bucket, key));
-      else this.#records.put(storedKey(bucket, key), recordBytes(key, value));
+      if (value === undefined) this.#ignoreFailure(this.#records.remove(storedKey(bucket, key)));
+      else this.#ignoreFailure(this.#records.put(storedKey(bucket, key), recordBytes(key, value)));
     }
   }
 
@@ -115,26 +116,29 @@ export class Book {
     value.writeDoubleLE(droppedBytes, 8);
     value.writeUInt32LE(rows, 16);
     value.writeUInt32LE(dropLists, 20);
-    this.#segments.put(segmentKey('S', number), value);
+    this.#ignoreFailure(this.#segments.put(segmentKey('S', number), value));
   }
 
   /** Writes the index of blocks [from, to), in whole chunks. */
   writeIndex({ number, index }: Segment, from: number, to: number): void {
     for (let chunk = Math.floor(from / blocksPerChunk); chunk * blocksPerChunk < to; chunk++) {
       const packed = index.pack(chunk * blocksPerChunk, Math.min(to, (chunk + 1) * blocksPerChunk));
-      this.#segments.put(segmentKey('I', number, chunk), Buffer.from(packed.buffer));
+      this.#ignoreFailure(this.#segments.put(segmentKey('I', number, chunk), Buffer.from(packed.buffer)));
     }
   }
 
   writeDropped(number: number, sequence: number, rows: Uint32Array): void {
-    this.#segments.put(segmentKey('D', number, sequence), Buffer.from(rows.buffer, rows.byteOffset, rows.byteLength));
+    this.#ignoreFailure(
+      this.#segments.put(segmentKey('D', number, sequence), Buffer.from(rows.buffer, rows.byteOffset, rows.byteLength)),
+    );
   }
 
   removeSegment({ number, index, dropLists }: Segment): void {
-    this.#segments.remove(segmentKey('S', number));
+    this.#ignoreFailure(this.#segments.remove(segmentKey('S', number)));
     for (let chunk = 0; chunk * blocksPerChunk < index.count; chunk++)
-      this.#segments.remove(segmentKey('I', number, chunk));
-    for (let sequence = 0; sequence < dropLists; sequence++) this.#segments.remove(segmentKey('D', number, sequence));
+      this.#ignoreFailure(this.#segments.remove(segmentKey('I', number, chunk)));
+    for (let sequence = 0; sequence < dropLists; sequence++)
+      this.#ignoreFailure(this.#segments.remove(segmentKey('D', number, sequence)));
   }
 
   segments(): StoredSegment[] {
@@ -175,6 +179,13 @@ export class Book {
     } catch (error) {
       throw await causeOf(error);
     }
+  }
+
+  /** `sync` speaks for all writes of its turn: when they fail, their own promises need not be heard too. */
+  #ignoreFailure(written: Promise<boolean>): void {
+    if (written === this.#lastWritten) return;
+    this.#lastWritten = written;
+    written.catch(() => {});
   }
 
   async close(): Promise<void> {

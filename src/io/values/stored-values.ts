@@ -23,7 +23,7 @@ import { Segment, segmentName } from './segment.js';
 import { syncFolder, type UnwrittenBlock, writeBlocks } from './write-blocks.js';
 
 export interface StoredValuesOptions {
-  /** A write or sync failed: nothing more will be committed, and the process must end. */
+  /** A write or sync failed: nothing more will be committed. It ends the process, before LMDB's own rejections do. */
   readonly onFatal: (error: unknown) => void;
   /** A segment that has grown to this is followed by another. */
   readonly segmentBytes?: number;
@@ -199,7 +199,8 @@ export class StoredValues implements ValueStore {
         this.#whenIdle = resolve;
       });
     }
-    await this.#book.close();
+    // LMDB does not close after a transaction that failed; then the process ends.
+    if (!this.#failed) await this.#book.close();
     for (const segment of this.#segments) segment.close();
   }
 

@@ -1,6 +1,6 @@
 /**
  * `node bench/micro/wal.js [DIR]`: what the log costs. CPU a batch and an entry, and how long a batch takes to be durable,
- * by entries a batch; then one client with and without waiting on the thread; then reading a full segment.
+ * by entries a batch; then reading a full segment.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,10 +25,10 @@ function batchOf(first, size) {
 
 const at = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
 
-/** `mayWait`: on the thread, when the loop is idle. `offered`: batches that are appended while one is written. */
-async function measure(name, size, count, { mayWait = true, offered = 1, thinkMs = 0, sum = checksum } = {}) {
+/** `offered`: batches that are appended while one is written. */
+async function measure(name, size, count, { offered = 1, sum = checksum } = {}) {
   const directory = join(home, `wal-${Math.random()}`);
-  const disk = new NodeDisk({ mayWait });
+  const disk = new NodeDisk();
   const wal = createWal({ disk, directory, checksum: sum }, metadata);
   const began = [];
   const took = [];
@@ -37,8 +37,7 @@ async function measure(name, size, count, { mayWait = true, offered = 1, thinkMs
   const persisted = (batches) => {
     const now = performance.now();
     for (let i = 0; i < batches; i++) took.push((now - began[took.length]) * 1000);
-    if (thinkMs === 0) wake();
-    else setTimeout(wake, thinkMs);
+    wake();
   };
   const failed = (failure) => {
     throw failure;
@@ -55,7 +54,7 @@ async function measure(name, size, count, { mayWait = true, offered = 1, thinkMs
         const before = performance.now();
         began.push(before);
         writer.append(batches[next++ % 64]);
-        if (!mayWait) laidOutUs += (performance.now() - before) * 1000;
+        laidOutUs += (performance.now() - before) * 1000;
       }
     };
     wake();
@@ -67,7 +66,7 @@ async function measure(name, size, count, { mayWait = true, offered = 1, thinkMs
   console.log(
     `${name.padEnd(30)} ${String(size).padStart(4)} entries: p50 ${at(took, 0.5).toFixed(0)} us, p99 ${at(took, 0.99).toFixed(0)} us; ` +
       `CPU ${(cpuUs / count).toFixed(0)} us a batch, ${(cpuUs / count / size).toFixed(2)} us an entry` +
-      `${mayWait ? '' : `, of it ${(laidOutUs / count).toFixed(1)} us in append`}; ` +
+      `, of it ${(laidOutUs / count).toFixed(1)} us in append; ` +
       `${((count * size) / elapsedMs).toFixed(0)}k entries/s`,
   );
   await new Promise((resolve) => writer.close(resolve));
@@ -94,12 +93,9 @@ encodeOnly(1, crc32c, 'core');
 encodeOnly(100, crc32c, 'core');
 encodeOnly(100, checksum, 'io');
 await measure('warm-up', 10, 500);
-for (const size of [1, 10, 100, 1000])
-  await measure('one batch at a time', size, size > 100 ? 300 : 2000, { mayWait: false });
-await measure('after a pause, by a thread', 1, 600, { mayWait: false, thinkMs: 1 });
-await measure('after a pause, waiting', 1, 600, { thinkMs: 1 });
-for (const size of [1, 10]) await measure('eight batches waiting', size, 6000, { mayWait: false, offered: 8 });
-await measure('sustained', 100, 8000, { mayWait: false, offered: 4 });
+for (const size of [1, 10, 100, 1000]) await measure('one batch at a time', size, size > 100 ? 300 : 2000);
+for (const size of [1, 10]) await measure('eight batches waiting', size, 6000, { offered: 8 });
+await measure('sustained', 100, 8000, { offered: 4 });
 
 {
   const directory = join(home, 'full');

@@ -29,22 +29,18 @@ import {
 } from 'node:fs';
 import { noBytes } from '../base/bytes.js';
 import { type Disk, DiskFailure, type DiskFile, type Done } from '../wire/wal/disk.js';
-import { LoopIdle } from './loop-idle.js';
 
 export interface DiskOptions {
   /** Nothing is synced: a power failure may take everything. */
   readonly unsafeNoFsync?: boolean;
   /** How long a write took that had to reach the disk, for metrics and warnings. */
   readonly observe?: (tookMs: number) => void;
-  /** False: no write holds this thread, however idle it is. */
-  readonly mayWait?: boolean;
 }
 
-/** A write is waited for on this thread when recent ones took less: two changes of threads cost 35 us, waiting costs others this. */
-const waitMsMax = 0.4;
 /** Where the platform has no such flag, Node has no such constant. */
 const writeThrough: number | undefined = constants.O_DSYNC;
 
+/** A write is never waited for on the thread: that saves 8 us of CPU for one client and no time, and a slow disk would hold up everyone. */
 export class NodeDisk implements Disk {
   readonly #options: DiskOptions;
 
@@ -140,12 +136,9 @@ export class NodeDisk implements Disk {
 class NodeFile implements DiskFile {
   readonly #descriptor: number;
   readonly #options: DiskOptions;
-  readonly #loop: LoopIdle | undefined;
   /** Whether a write has to be followed by a sync. */
   readonly #syncAfter: boolean;
   #sizeBytes: number;
-  /** How long short writes took of late. */
-  #recentMs = Number.POSITIVE_INFINITY;
 
   // The write that is under way.
   #bytes: Uint8Array = noBytes;
@@ -156,7 +149,6 @@ class NodeFile implements DiskFile {
   #done: Done = () => {};
   readonly #wrote = (error: Error | null, count: number) => this.#onWritten(error, count);
   readonly #synced = (error: Error | null) => this.#onSynced(error);
-  readonly #finishSoon = () => this.#finish(undefined);
 
   constructor(
     readonly path: string,
@@ -167,7 +159,6 @@ class NodeFile implements DiskFile {
     const flags = constants.O_RDWR | constants.O_CREAT | (through ? writeThrough : 0);
     this.#descriptor = openSync(path, flags, 0o600);
     this.#options = options;
-    this.#loop = options.mayWait === false ? undefined : new LoopIdle();
     this.#syncAfter = sync && !through;
     this.#sizeBytes = fstatSync(this.#descriptor).size;
   }
@@ -176,15 +167,14 @@ class NodeFile implements DiskFile {
     return this.#sizeBytes;
   }
 
-  write(bytes: Uint8Array, length: number, offset: number, alone: boolean, done: Done): void {
+  write(bytes: Uint8Array, length: number, offset: number, done: Done): void {
     this.#bytes = bytes;
     this.#at = 0;
     this.#length = length;
     this.#offset = offset;
     this.#done = done;
     this.#startedMs = performance.now();
-    if (alone && this.#recentMs < waitMsMax && this.#loop?.hasTime(this.#startedMs)) this.#writeWaiting();
-    else write(this.#descriptor, bytes, 0, length, offset, this.#wrote);
+    write(this.#descriptor, bytes, 0, length, offset, this.#wrote);
   }
 
   truncate(sizeBytes: number, done: Done): void {
@@ -213,18 +203,6 @@ class NodeFile implements DiskFile {
     guard(this.path, () => closeSync(this.#descriptor));
   }
 
-  #writeWaiting(): void {
-    try {
-      this.writeNow(this.#bytes, this.#length, this.#offset);
-    } catch (error) {
-      const failure = error instanceof DiskFailure ? error : failureOf(error, this.path);
-      queueMicrotask(() => this.#finish(failure));
-      return;
-    }
-    this.#loop?.waited(this.#tookNow());
-    queueMicrotask(this.#finishSoon);
-  }
-
   #onWritten(error: Error | null, count: number): void {
     this.#at += count;
     if (error !== null) this.#finish(failureOf(error, this.path));
@@ -236,21 +214,13 @@ class NodeFile implements DiskFile {
   }
 
   #onSynced(error: Error | null): void {
-    if (error === null) this.#tookNow();
+    if (error === null) this.#options.observe?.(performance.now() - this.#startedMs);
     this.#finish(failureOf(error, this.path));
   }
 
   #finish(failure: DiskFailure | undefined): void {
     if (failure === undefined) this.#sizeBytes = Math.max(this.#sizeBytes, this.#offset + this.#length);
     this.#done(failure);
-  }
-
-  #tookNow(): number {
-    const tookMs = performance.now() - this.#startedMs;
-    this.#options.observe?.(tookMs);
-    if (this.#recentMs === Number.POSITIVE_INFINITY) this.#recentMs = tookMs;
-    else this.#recentMs += (tookMs - this.#recentMs) / 8;
-    return tookMs;
   }
 }
 

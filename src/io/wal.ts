@@ -32,8 +32,6 @@ export interface WalOptions {
   readonly walsMax: number;
   /** Milliseconds of each write that reached the disk: `etcd_disk_wal_fsync_duration_seconds`. */
   readonly observe?: (tookMs: number) => void;
-  /** False: this thread never waits for the disk, however idle it is. */
-  readonly mayWait?: boolean;
   /** Instead of ending the process. */
   readonly fatal?: (failure: DiskFailure) => void;
 }
@@ -58,8 +56,8 @@ export function startWal(options: WalOptions): WalStart {
     if (tookMs > slowSyncMs) log.warn('slow fdatasync', { took: `${tookMs}ms`, 'expected-duration': '1s' });
     options.observe?.(tookMs);
   };
-  const { unsafeNoFsync, mayWait = true } = options;
-  const disk = new NodeDisk({ unsafeNoFsync, observe, mayWait });
+  const { unsafeNoFsync } = options;
+  const disk = new NodeDisk({ unsafeNoFsync, observe });
   const open = { disk, directory, checksum };
   const opening = walExists(disk, directory)
     ? openWal(open)

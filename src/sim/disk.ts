@@ -340,7 +340,7 @@ class SimFile implements DiskFile {
     return this.#inode.now.length;
   }
 
-  write(bytes: Bytes, length: number, offset: number, _alone: boolean, done: Done): void {
+  write(bytes: Bytes, length: number, offset: number, done: Done): void {
     this.#live();
     const made = this.#begin(bytes, length, offset);
     this.#disk.later('write', this.path, done, () => this.#through(made));

@@ -29,9 +29,8 @@ export interface DiskFile {
   readonly sizeBytes: number;
   /**
    * Writes `bytes[0, length)` at `offset`, through to the disk. At most one write at a time, and `bytes` is not touched until `done`.
-   * `alone` says that nothing else waits for this write's end: the disk may then keep the thread until it is there, which is quicker.
    */
-  write(bytes: Bytes, length: number, offset: number, alone: boolean, done: Done): void;
+  write(bytes: Bytes, length: number, offset: number, done: Done): void;
   truncate(sizeBytes: number, done: Done): void;
   writeNow(bytes: Bytes, length: number, offset: number): void;
   truncateNow(sizeBytes: number): void;

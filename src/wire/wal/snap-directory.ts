@@ -52,7 +52,7 @@ export class SnapDirectory {
       file.close();
       disk.rename(unfinished, this.#in(name), renamed);
     });
-    file.write(bytes, bytes.length, 0, false, written);
+    file.write(bytes, bytes.length, 0, written);
   }
 
   /** The newest that reads, among those that the log records when `recorded` is given. "snap: no available snapshot" is undefined. */

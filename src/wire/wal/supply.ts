@@ -40,7 +40,7 @@ export class SegmentSupply {
     const length = Math.min(zeroes.length, size - this.#zeroedTo);
     if (length === 0 || this.#zeroedTo >= offset * 2) return;
     this.#zeroing = true;
-    next.write(zeroes, length, this.#zeroedTo, false, this.#zeroed);
+    next.write(zeroes, length, this.#zeroedTo, this.#zeroed);
     this.#zeroedTo += length;
   }
 

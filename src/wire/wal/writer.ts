@@ -38,8 +38,6 @@ const regionBytesMax = 1 << 20;
 const regionBytes = 64 << 10;
 /** Regions kept to be filled again; one is written while the other fills. */
 const spareRegionsMax = 4;
-/** A write of no more than this may be waited for. */
-const aloneBytesMax = 16 << 10;
 
 class Region {
   readonly writer = new Writer(regionBytes);
@@ -47,7 +45,6 @@ class Region {
   offset = 0;
   /** Batches to report when it is durable. */
   batches = 0;
-  entries = 0;
   mustSync = false;
   /** Of the segment it opens. */
   opens: Segment | undefined;
@@ -186,7 +183,6 @@ export class WalWriter {
       const entry = entries[i];
       if (entry === undefined) break;
       encoder.entry(this.#room(), entry);
-      this.#filling.entries++;
       this.#lastIndex = entry.index;
     }
     if (hardState !== undefined) {
@@ -215,7 +211,6 @@ export class WalWriter {
     region.writer.reset();
     region.offset = this.#offset;
     region.batches = 0;
-    region.entries = 0;
     region.mustSync = false;
     region.opens = undefined;
     return region;
@@ -252,8 +247,7 @@ export class WalWriter {
 
   #write(region: Region): void {
     const { writer } = region;
-    const alone = region.entries <= 1 && writer.at <= aloneBytesMax && this.#sealed.length === 0;
-    this.#file.write(writer.bytes, writer.at, region.offset, alone, this.#written);
+    this.#file.write(writer.bytes, writer.at, region.offset, this.#written);
   }
 
   #onWritten(failure: DiskFailure | undefined): void {
@@ -290,7 +284,7 @@ export class WalWriter {
         this.#file = file;
         const renamed = this.#unlessFailed(() => this.#disk.syncDirectory(this.#directory, named));
         const written = this.#unlessFailed(() => this.#disk.rename(file.path, path, renamed));
-        file.write(writer.bytes, writer.at, 0, false, written);
+        file.write(writer.bytes, writer.at, 0, written);
       }),
     );
     if (old.sizeBytes > this.#writtenTo) old.truncate(this.#writtenTo, begin);

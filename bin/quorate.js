@@ -1,5 +1,5 @@
 #!/usr/bin/env node
 import { main } from '../dist/cli/quorate.js';
-import { startMember } from '../dist/index.js';
+import { startConfigured } from '../dist/cli/start-member.js';
 
-await main(['quorate', ...process.argv.slice(2)], startMember);
+await main(['quorate', ...process.argv.slice(2)], startConfigured);

@@ -34,7 +34,6 @@ const refusedWhenSet: readonly OptionName[] = [
   'forceNewCluster',
   'enableDistributedTracing',
   'enableLogRotation',
-  'autoCompactionRetention',
 ];
 
 /** Read for compatibility; they have nothing to act upon here, which is said once and does no harm. */
@@ -86,6 +85,5 @@ export function notesWithoutEffect(config: Config): readonly Note[] {
 
 /** Zero written in another way means the default all the same. */
 function harmless(config: Config, name: OptionName): boolean {
-  if (name === 'autoCompactionRetention') return /^(0+(ns|us|ms|s|m|h)?)*$/.test(config.autoCompactionRetention);
   return name === 'authToken' && config.authToken === '';
 }

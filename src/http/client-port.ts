@@ -24,7 +24,7 @@ export interface ClientPort {
 export function clientHandler(port: ClientPort, rules: AccessRules): Handler {
   const routes = new Map([
     ...metricsRoutes(port),
-    ['/version', onlyGet(versionHandler(port))] as const,
+    versionRoute(port),
     ['/debug/vars', onlyGet(varsHandler(port))] as const,
   ]);
   return withAccess(rules, port.log, router(routes));
@@ -42,6 +42,10 @@ function metricsRoutes(port: ClientPort): readonly (readonly [string, Handler])[
   };
   const { probe, health: counters, log } = port;
   return [['/metrics', metrics], ...healthRoutes({ probe, counters, log })];
+}
+
+export function versionRoute(port: ClientPort): readonly [string, Handler] {
+  return ['/version', onlyGet(versionHandler(port))];
 }
 
 function versionHandler(port: ClientPort): Handler {

@@ -30,6 +30,8 @@ export interface ListenerOptions {
   readonly tls?: TlsOptions;
   /** How long a connection may take to show what it speaks. */
   readonly handshakeTimeoutMs?: number;
+  /** Connections are taken, and nothing is answered, until `release`: a server that listens before it is ready. */
+  readonly held?: boolean;
   /** Shared with other listeners, where the members of one process should end their turns together. */
   readonly turn?: Turn;
 }
@@ -48,11 +50,20 @@ export class Listener {
   readonly #undecided = new Map<Socket, number>();
   readonly #sockets = new Set<MachineSocket<ServerCall>>();
   readonly #http1Sockets = new Set<Socket>();
+  #held: Socket[] | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#turn = options.turn ?? new Turn();
+    if (options.held === true) this.#held = [];
+  }
+
+  /** Serves what was held, and from now on whoever comes. */
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const socket of held) if (!socket.destroyed) this.#accept(socket);
   }
 
   /** The clock of every `Call.deadlineMs`. */
@@ -80,7 +91,11 @@ export class Listener {
   async listen(url: string): Promise<ListenPlace> {
     const place = listenPlace(url);
     const { tls } = this.#options;
-    const accept = (socket: Socket) => this.#accept(socket);
+    const accept = (socket: Socket) => {
+      if (this.#held === undefined) return this.#accept(socket);
+      socket.on('error', () => socket.destroy());
+      this.#held.push(socket);
+    };
     const server =
       tls === undefined
         ? createServer(socketOptions, accept)
@@ -161,6 +176,7 @@ export class Listener {
   async close(graceMs: number): Promise<void> {
     for (const server of this.#servers) server.close();
     this.#servers.clear();
+    for (const socket of this.#held ?? []) socket.destroy();
     for (const socket of this.#undecided.keys()) socket.destroy();
     for (const { machine } of this.#sockets) machine?.http2.drain('graceful_stop');
     this.#options.http1?.close(() => {}); // It closes idle connections at once.

@@ -44,6 +44,7 @@ export class Checkpoints {
   readonly #storage: MemoryStorage;
   readonly #persistSnapshot: (snapshot: Snapshot) => void;
   #committing = false;
+  #afterCommit: (() => void) | undefined;
   #commitAtMs = 0;
   #recorded: number;
   #durable: number;
@@ -106,15 +107,26 @@ export class Checkpoints {
       this.#durable = position.index;
       this.#snapshot(position);
       done();
+      const after = this.#afterCommit;
+      this.#afterCommit = undefined;
+      after?.();
     });
+  }
+
+  /** Makes all that is applied durable, and tells when it is. */
+  finish(done: () => void): void {
+    if (this.#committing) this.#afterCommit = () => this.finish(done);
+    else this.commit(done);
   }
 
   #snapshot(position: Position): void {
     if (position.index - this.#snapshotIndex < this.#limits.snapshotCount) return;
+    // One snapshot late, so that the record of the one that takes its place is durable by then.
+    this.#world.release(this.#snapshotIndex);
     this.#snapshotIndex = position.index;
     const snapshot: Snapshot = { data: this.#state.image(), metadata: position };
     this.#storage.createSnapshot(position.index, position.confState, snapshot.data);
-    this.#persistSnapshot(snapshot);
+    this.#world.saveSnapshot(snapshot, () => this.#persistSnapshot(snapshot));
     const keepFrom = position.index - this.#limits.catchUpEntries;
     if (keepFrom >= this.#storage.firstIndex()) this.#storage.compact(keepFrom);
   }

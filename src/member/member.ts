@@ -74,6 +74,7 @@ export class Member implements MemberFront {
   #listener: LeadershipListener | undefined;
   #stopped = false;
   #driving = false;
+  #campaigned = false;
   #termOpened = 0;
 
   // Facts that every request asks for, kept as plain fields.
@@ -132,10 +133,18 @@ export class Member implements MemberFront {
     this.#listener = listener;
   }
 
-  /** A member that is the only voter needs nobody's vote, so it does not wait for an election timeout. */
-  start(soleVoter: boolean): void {
-    if (soleVoter) this.#node.campaign();
+  /** Takes up what the log left to do. Afterwards a sole voter campaigns at once: it needs nobody's vote. */
+  start(): void {
     this.#drive();
+    this.#campaignAlone();
+    this.#drive();
+  }
+
+  /** Not before all that is known to be committed is applied: a membership change may be among it. */
+  #campaignAlone(): void {
+    if (this.#campaigned || this.#committed > this.applied || !this.#parts.applier.isSoleVoter(this.memberId)) return;
+    this.#campaigned = true;
+    this.#node.campaign();
   }
 
   propose(field: RequestField, bytes: Bytes, start: number, end: number, waiter: ProposalWaiter): void {
@@ -275,6 +284,7 @@ export class Member implements MemberFront {
       if (ready.softState !== undefined) this.#leadership(ready.softState.lead);
       for (const { context, index } of ready.readStates) this.#reads.answered(roundOf(context), index);
       for (const message of ready.messages) this.#carryOut(message);
+      this.#campaignAlone();
     }
     this.#reads.confirm(this.applied);
     this.#driving = false;
@@ -296,12 +306,19 @@ export class Member implements MemberFront {
     if (!mustSync) {
       // Only the commit index moved: it can be found out again, so it waits for the next batch that has to be written.
       this.#unwrittenHardState = hardState;
-      for (const response of message.responses) this.#node.step(response);
+      this.#respondInOrder(message);
       return;
     }
     this.#unwrittenHardState = undefined;
     this.#writing.push(message);
     this.#world.persist({ entries, hardState, snapshot, mustSync });
+  }
+
+  /** A message without a write of its own is done when those before it are: it may speak of their entries. */
+  #respondInOrder(message: Message): void {
+    const last = this.#writing.at(-1);
+    if (last === undefined) for (const response of message.responses) this.#node.step(response);
+    else this.#writing[this.#writing.length - 1] = { ...last, responses: [...last.responses, ...message.responses] };
   }
 
   #apply(message: Message): void {

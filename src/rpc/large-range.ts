@@ -16,8 +16,8 @@ export const rangeBytesMax = 2 ** 31 - 1;
 
 const planKeys = 8000;
 const partBytes = 1 << 16;
-/** What one slice may write: about 2 ms of copying out of the value store. */
-const partsPerSlice = 16;
+/** What one slice may write: some 2 ms of copying out of the value store. */
+const partsPerSlice = 4;
 
 export class LargeRange implements Chore {
   readonly #call: Call;

@@ -96,7 +96,8 @@ export function maintenanceMethods(answers: Answers, keeper: Keeper): [string, M
             header: coldHeader(answers, answer.current),
             hash: answer.hash,
             compactRevision: BigInt(answer.compactRevision),
-            hashRevision: BigInt(answer.revision),
+            // A negative revision hashes nothing, and is answered as it was asked.
+            hashRevision: request.revision < 0n ? request.revision : BigInt(answer.revision),
           });
         });
       }),
@@ -111,7 +112,7 @@ function status(answers: Answers, keeper: Keeper) {
     version: apiVersion,
     storageVersion: clusterVersion,
     dbSize: BigInt(keeper.sizeBytes()),
-    dbSizeInUse: BigInt(keeper.sizeInUseBytes()),
+    dbSizeInUse: BigInt(Math.floor(keeper.sizeInUseBytes())),
     dbSizeQuota: BigInt(keeper.quotaBytes),
     leader: front.leader,
     raftIndex: BigInt(keeper.raftIndex),

@@ -43,15 +43,11 @@ export const grpcContentType = 'application/grpc';
 
 /** The services of a server, and what it needs to refuse requests for others. */
 export class Registry {
-  readonly #services = new Set<string>();
-
   constructor(
     readonly methods: Services,
     readonly canInflate: (encoding: string) => boolean,
     readonly counters: ReadonlyMap<string, MethodCounters>,
-  ) {
-    for (const path of methods.keys()) this.#services.add(path.slice(1, path.lastIndexOf('/')));
-  }
+  ) {}
 
   headOf(block: HeaderBlock): RequestHead {
     if (block.meaning instanceof RequestHead) return block.meaning;
@@ -100,6 +96,12 @@ export class Registry {
     return refusal(405, grpcCode.internal, text);
   }
 
+  /** Looked up anew each time: a server may be given its methods after it has been made. */
+  #offers(service: string): boolean {
+    for (const path of this.methods.keys()) if (path.startsWith(`/${service}/`)) return true;
+    return false;
+  }
+
   /** Finds the method, or says what is unknown about it. */
   #find(head: RequestHead): Refusal | undefined {
     if (head.timeoutMs <= 0) return refusal(200, grpcCode.deadlineExceeded, 'context deadline exceeded');
@@ -115,7 +117,7 @@ export class Registry {
     const slash = path.lastIndexOf('/');
     if (!path.startsWith('/') || slash === 0) return `malformed method name: ${quote(path)}`;
     const service = path.slice(1, slash);
-    if (!this.#services.has(service)) return `unknown service ${service}`;
+    if (!this.#offers(service)) return `unknown service ${service}`;
     return `unknown method ${path.slice(slash + 1)} for service ${service}`;
   }
 }

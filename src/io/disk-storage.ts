@@ -1,0 +1,88 @@
+/**
+ * Log and values of a member in its data directory, laid out as etcd does:
+ *
+ *     <data-dir>/member/wal     segments of the log, unless `--wal-dir` says otherwise
+ *     <data-dir>/member/snap    snapshots (`.snap`) and the value store
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Log } from '../base/log.js';
+import { decodeMetadata, metadataBytes } from '../wire/wal/records.js';
+import { SnapDirectory } from '../wire/wal/snap-directory.js';
+import { checksum } from './checksum.js';
+import { NodeDisk } from './disk.js';
+import type { Identity, Storage } from './storage.js';
+import { openStoredValues } from './values/stored-values.js';
+import { diskFailedExitCode, startWal } from './wal.js';
+
+const privateMode = 0o700;
+
+export interface DiskStorageOptions {
+  readonly dir: string;
+  /** Empty: inside the data directory. */
+  readonly walDir: string;
+  readonly unsafeNoFsync: boolean;
+  readonly walsMax: number;
+  readonly snapshotsMax: number;
+  readonly log: Log;
+  /** Seconds of each write of the log that reached the disk. */
+  readonly observeSync: (seconds: number) => void;
+}
+
+/** The directory must be taken (`takeDataDir`): what is in it is this process's alone. */
+export async function diskStorage(options: DiskStorageOptions, identity: () => Identity): Promise<Storage> {
+  const { dir, log } = options;
+  const snapDir = join(dir, 'member', 'snap');
+  mkdirSync(snapDir, { recursive: true, mode: privateMode });
+  let persisted: (batches: number) => void = () => {};
+  const started = startWal({
+    directory: options.walDir === '' ? join(dir, 'member', 'wal') : options.walDir,
+    metadata: () => metadataBytes(identity()),
+    log,
+    persisted: (batches) => persisted(batches),
+    unsafeNoFsync: options.unsafeNoFsync,
+    walsMax: options.walsMax,
+    observe: (tookMs) => options.observeSync(tookMs / 1000),
+  });
+  if (!started.ok) throw new Error(started.refusal.text);
+  const { wal, writer } = started;
+  const found = decodeMetadata(wal.tail.metadata);
+  if (found === undefined) throw new Error(`the log in ${dir} does not say whose it is`);
+  const snaps = new SnapDirectory(new NodeDisk(), snapDir, checksum, log);
+  snaps.clean();
+  const fatal = (what: string, cause: unknown) => {
+    log.error(what, { error: cause instanceof Error ? cause.message : String(cause) });
+    process.exit(diskFailedExitCode);
+  };
+  const values = openStoredValues(join(snapDir, 'values'), {
+    onFatal: (cause) => fatal('the value store cannot be written; stopping', cause),
+  });
+  return {
+    identity: found,
+    values,
+    recovered: {
+      snapshot: wal.snapshot,
+      hardState: wal.hardState.term === 0 ? undefined : wal.hardState,
+      entries: wal.entries,
+    },
+    append: (batch) => writer.append(batch),
+    onPersisted(tell) {
+      persisted = tell;
+    },
+    saveSnapshot(snapshot, done) {
+      snaps.save(snapshot, (failure) => {
+        if (failure !== undefined) return fatal('a snapshot cannot be written; stopping', failure);
+        log.info('saved snapshot', { 'snapshot-index': snapshot.metadata.index });
+        snaps.purge(options.snapshotsMax, () => {});
+        done();
+      });
+    },
+    release: (index) => writer.release(index),
+    defragment: (done) => values.defragment(() => done(undefined)),
+    close: (hardState) =>
+      new Promise((resolve) => {
+        if (hardState !== undefined) writer.append({ entries: [], hardState, snapshot: undefined, mustSync: false });
+        started.stop(() => resolve(values.close()));
+      }),
+  };
+}

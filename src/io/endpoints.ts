@@ -1,0 +1,112 @@
+/** The HTTP endpoints of a running member: what they show is read from it when they are asked. */
+
+import { utf8 } from '../base/bytes.js';
+import type { Counters } from '../base/counters.js';
+import { idToHex, noMember } from '../base/ids.js';
+import { jsonText } from '../base/json.js';
+import type { Log } from '../base/log.js';
+import { clusterVersion } from '../base/version.js';
+import { memberJson } from '../cluster/member.js';
+import type { AccessRules } from '../http/access.js';
+import { type ClientPort, clientHandler, metricsHandler, versionRoute } from '../http/client-port.js';
+import { etcdFamilies } from '../http/etcd-metrics.js';
+import { HealthCounters } from '../http/health.js';
+import type { HealthProbe } from '../http/health-probe.js';
+import { type Handler, jsonResponse } from '../http/message.js';
+import { processFamilies } from '../http/process-metrics.js';
+import { onlyGet, router } from '../http/router.js';
+import type { Assembled } from '../member/assembly.js';
+import { errors } from '../wire/errors.js';
+import { readFigures } from './member-figures.js';
+import { fdLimit, processFigures } from './process-figures.js';
+
+export interface EndpointOptions {
+  readonly rules: AccessRules;
+  readonly log: Log;
+  readonly counters: Counters;
+  readonly extensiveMetrics: boolean;
+  readonly argv: readonly string[];
+  readonly features: readonly (readonly [name: string, stage: string, on: boolean])[];
+}
+
+export interface Endpoints {
+  readonly client: Handler;
+  readonly metrics: Handler;
+  readonly peer: Handler;
+}
+
+export function endpointsOf(assembled: Assembled, options: EndpointOptions): Endpoints {
+  const { member, members } = assembled;
+  const { counters } = options;
+  const process = processFigures();
+  const identity = {
+    memberId: idToHex(member.memberId),
+    clusterVersion: () => members.version,
+    knownPeers: () => members.list().map(({ id }) => idToHex(id)),
+    features: () => options.features,
+  };
+  const port: ClientPort = {
+    probe: probeOf(assembled),
+    health: new HealthCounters(),
+    log: options.log,
+    versions: () => ({ cluster: members.version, storage: members.version === undefined ? undefined : clusterVersion }),
+    families() {
+      readFigures(assembled, counters);
+      return [...etcdFamilies(counters, identity, options.extensiveMetrics), ...processFamilies(process())];
+    },
+    vars: () => ({
+      cmdline: options.argv,
+      file_descriptor_limit: fdLimit(),
+      'raft.status': raftStatus(assembled),
+    }),
+  };
+  const list = onlyGet((_, respond) => {
+    respond({
+      ...jsonResponse(`${jsonText(members.list().map(memberJson))}\n`),
+      headers: { 'Content-Type': 'application/json', 'X-Etcd-Cluster-ID': idToHex(member.clusterId) },
+    });
+  });
+  return {
+    client: clientHandler(port, options.rules),
+    metrics: metricsHandler(port),
+    peer: router(new Map([versionRoute(port), ['/members', list]])),
+  };
+}
+
+function probeOf({ member, alarms, store }: Assembled): HealthProbe {
+  const someKey = utf8('health');
+  return {
+    alarms: () => alarms.list(0).map(({ alarm }) => alarm),
+    hasLeader: () => member.leader !== noMember,
+    isLearner: () => false,
+    read(consistency, done) {
+      const read = () => {
+        store.get(someKey);
+        done(undefined);
+      };
+      if (consistency === 'serializable') return read();
+      member.readIndex({ confirmed: read, failed: (error) => done(errors[error].text) });
+    },
+  };
+}
+
+function raftStatus({ member }: Assembled) {
+  const { id, hardState, softState, applied, progress, leadTransferee } = member.node.status();
+  const followers = progress.map(({ id: peer, match, next, state }) => [
+    idToHex(peer),
+    { match, next, state: `State${capitalized(state)}` },
+  ]);
+  return {
+    id: idToHex(id),
+    term: hardState.term,
+    vote: idToHex(hardState.vote),
+    commit: hardState.commit,
+    lead: idToHex(softState.lead),
+    raftState: `State${capitalized(softState.role)}`,
+    applied,
+    progress: Object.fromEntries(followers),
+    leadtransferee: idToHex(leadTransferee),
+  };
+}
+
+const capitalized = (word: string) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`;

@@ -1,0 +1,178 @@
+/**
+ * A member on this machine: its files, its sockets, its clock, put together and driven.
+ *
+ * Order of a start, as etcd's: sockets are bound first, so that a busy port stops it before anything is written; then log and
+ * values are read; then raft runs, and clients are answered once the member has published itself.
+ */
+import { randomInt } from 'node:crypto';
+import type { Server } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import { Chores } from '../base/chores.js';
+import type { Counters, MethodCounters } from '../base/counters.js';
+import { idToHex } from '../base/ids.js';
+import type { Log } from '../base/log.js';
+import { clusterIdOf } from '../cluster/ids.js';
+import type { Member as ClusterMember } from '../cluster/member.js';
+import { countMethods } from '../http/grpc-metrics.js';
+import type { Handler } from '../http/message.js';
+import { type Assembled, assemble } from '../member/assembly.js';
+import type { MemberOptions } from '../member/options.js';
+import type { World } from '../member/world.js';
+import { keeperOf } from '../rpc/keeper.js';
+import { memberServices } from '../rpc/services.js';
+import { createGrpcServer, type GrpcServerOptions } from '../wire/grpc/server.js';
+import type { Method } from '../wire/grpc/service.js';
+import { createHttp1Server, http1Limits } from './http1.js';
+import { inflaters } from './inflate.js';
+import { Listener } from './listener.js';
+import { Loop } from './loop.js';
+import type { Identity, Storage } from './storage.js';
+import { Turn } from './turn.js';
+
+/** etcd adds this to `max-request-bytes` for what it receives. */
+const overheadBytes = 512 * 1024;
+/** Calls in flight get this long when the member stops. */
+const closeGraceMs = 5000;
+
+export interface HostOptions {
+  readonly member: Omit<MemberOptions, 'memberId' | 'clusterId'>;
+  readonly listenClientUrls: readonly string[];
+  readonly listenClientHttpUrls: readonly string[];
+  readonly listenMetricsUrls: readonly string[];
+  readonly listenPeerUrls: readonly string[];
+  readonly maxTxnOps: number;
+  readonly progressNotifyMs: number;
+  readonly counters: Counters;
+  readonly grpc: GrpcServerOptions;
+  /** Who the first members are, this one among them; asked only where there is no log yet. */
+  bootstrap(): { readonly own: ClusterMember; readonly founders: readonly ClusterMember[] };
+  /** Opens log and values; `identity` is for those that have to be made. */
+  openStorage(identity: () => Identity): Promise<Storage> | Storage;
+  /** The HTTP endpoints; what they show of the member is read when they are asked. */
+  handlers(
+    parts: Assembled,
+    loop: Loop,
+  ): { readonly client: Handler; readonly metrics: Handler; readonly peer: Handler };
+}
+
+export interface Host {
+  readonly assembled: Assembled;
+  /** Where clients connect: what was asked for, with the ports that were given. */
+  readonly clientUrls: readonly string[];
+  /** Settles when the member has published itself, and serves. */
+  readonly ready: Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startHost(options: HostOptions, log: Log): Promise<Host> {
+  const turn = new Turn();
+  const services = new Map<string, Method>();
+  const counted = new Map<string, MethodCounters>();
+  const grpc = createGrpcServer(services, {
+    counters: counted,
+    ...options.grpc,
+    messageBytesMax: options.member.maxRequestBytes + overheadBytes,
+    inflate: inflaters,
+  });
+  let handlers: ReturnType<HostOptions['handlers']> | undefined;
+  const limits = http1Limits(options.member.maxRequestBytes);
+  const http = (which: 'client' | 'metrics' | 'peer'): Server =>
+    createHttp1Server((request, respond) => handlers?.[which](request, respond), limits);
+
+  const apart = options.listenClientHttpUrls.length > 0;
+  const listeners = {
+    peer: new Listener({ http1: http('peer'), turn, held: true }),
+    client: new Listener({ grpc, ...(!apart && { http1: http('client') }), turn, held: true }),
+    clientHttp: new Listener({ http1: http('client'), turn, held: true }),
+    metrics: new Listener({ http1: http('metrics'), turn, held: true }),
+  };
+  const clientUrls: string[] = [];
+  const close = (graceMs: number) => Promise.all(Object.values(listeners).map((listener) => listener.close(graceMs)));
+  let storage: Storage;
+  try {
+    for (const url of options.listenPeerUrls) await listeners.peer.listen(url);
+    for (const url of options.listenClientUrls)
+      clientUrls.push(withPort(url, (await listeners.client.listen(url)).port));
+    for (const url of options.listenClientHttpUrls) await listeners.clientHttp.listen(url);
+    for (const url of options.listenMetricsUrls) await listeners.metrics.listen(url);
+    storage = await options.openStorage(() => identityOf(options.bootstrap()));
+  } catch (cause) {
+    await close(0);
+    throw cause;
+  }
+
+  const chores = new Chores();
+  const world: World = {
+    nowMs: () => performance.now(),
+    wallMs: () => Date.now(),
+    random: (below) => randomInt(below),
+    persist: (batch) => storage.append(batch),
+    saveSnapshot: (snapshot, done) => storage.saveSnapshot(snapshot, done),
+    release: (index) => storage.release(index),
+    send: () => {}, // A cluster of one has nobody to send to.
+    values: storage.values,
+  };
+  const { identity } = storage;
+  const assembled = assemble(
+    { ...options.member, ...identity },
+    { world, log, recovered: storage.recovered, founders: () => options.bootstrap().founders },
+  );
+  storage.onPersisted((batches) => {
+    for (let i = 0; i < batches; i++) assembled.member.persisted();
+    turn.begin();
+  });
+  const keeper = keeperOf(assembled, chores, (done) => storage.defragment(done));
+  const { maxTxnOps, progressNotifyMs } = options;
+  const offered = memberServices(assembled, chores, keeper, { maxTxnOps, progressNotifyMs, random: world.random });
+  for (const [path, method] of offered.services) services.set(path, method);
+  for (const [path, counters] of countMethods(options.counters, services)) counted.set(path, counters);
+  const loop = new Loop(turn, chores, assembled, offered.watch);
+  handlers = options.handlers(assembled, loop);
+  log.info('starting local member', {
+    'local-member-id': idToHex(identity.memberId),
+    'cluster-id': idToHex(identity.clusterId),
+  });
+
+  listeners.peer.release();
+  listeners.metrics.release();
+  const ready = new Promise<void>((resolve) => {
+    assembled.duties.whenPublished(() => {
+      log.info('ready to serve client requests');
+      listeners.client.release();
+      listeners.clientHttp.release();
+      resolve();
+    });
+  });
+  assembled.member.start();
+
+  let stopping: Promise<void> | undefined;
+  const stop = async () => {
+    log.info('closing etcd server', { name: options.member.name });
+    await Promise.all([listeners.client.close(closeGraceMs), listeners.clientHttp.close(closeGraceMs)]);
+    assembled.member.stop();
+    loop.stop();
+    await close(0);
+    // What is applied is made durable, so that the next start has nothing to apply again.
+    await new Promise<void>((resolve) => assembled.checkpoints.finish(resolve));
+    await storage.close(assembled.member.takeUnwrittenHardState());
+    log.info('closed etcd server', { name: options.member.name });
+  };
+  return {
+    assembled,
+    clientUrls,
+    ready,
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
+
+function identityOf({ own, founders }: ReturnType<HostOptions['bootstrap']>): Identity {
+  return { memberId: own.id, clusterId: clusterIdOf(founders.map(({ id }) => id)) };
+}
+
+/** `http://127.0.0.1:0` -> the URL with the port that the system gave. */
+function withPort(url: string, port: number): string {
+  return port > 0 ? url.replace(/:0$/, `:${port}`) : url;
+}

@@ -1,0 +1,91 @@
+/**
+ * Drives a member from Node's event loop: what sockets and disk bring in one turn is one batch, and long work runs in slices.
+ *
+ *     sockets -> services -> [end of turn] member.endTurn, a slice of each chore -> one write per connection
+ *     disk ----> member.persisted -> [end of turn] ...
+ */
+import { performance } from 'node:perf_hooks';
+import type { Chore, Chores } from '../base/chores.js';
+import type { Assembled } from '../member/assembly.js';
+import type { WatchMethod } from '../rpc/watch.js';
+import type { Turn } from './turn.js';
+
+/** The loop's delay is looked at this often. */
+const delayEveryMs = 100;
+
+export class Loop {
+  readonly #turn: Turn;
+  readonly #chores: Chores;
+  readonly #parts: Assembled;
+  readonly #watch: WatchMethod;
+  readonly #ticker: NodeJS.Timeout;
+  readonly #delay: NodeJS.Timeout;
+  #rest: NodeJS.Timeout | undefined;
+  #stopped = false;
+  /** The longest that the loop was held since it was last asked. */
+  #delayMsMax = 0;
+  readonly #catchUp: Chore = { step: () => (this.#parts.hub.catchUp() ? 0 : Number.POSITIVE_INFINITY) };
+  readonly #compact: Chore = { step: (nowMs) => this.#compactSlice(nowMs) };
+
+  constructor(turn: Turn, chores: Chores, parts: Assembled, watch: WatchMethod) {
+    this.#turn = turn;
+    this.#chores = chores;
+    this.#parts = parts;
+    this.#watch = watch;
+    turn.onEnd(() => this.#endTurn());
+    chores.onWake(() => turn.begin());
+    this.#ticker = setInterval(() => this.#tick(), parts.options.heartbeatMs);
+    let expected = performance.now() + delayEveryMs;
+    this.#delay = setInterval(() => {
+      const now = performance.now();
+      this.#delayMsMax = Math.max(this.#delayMsMax, now - expected);
+      expected = now + delayEveryMs;
+    }, delayEveryMs).unref();
+  }
+
+  takeDelayMsMax(): number {
+    const delay = this.#delayMsMax;
+    this.#delayMsMax = 0;
+    return delay;
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    this.#parts.member.tick();
+    this.#parts.duties.tick(now);
+    this.#watch.tick(now);
+    this.#turn.begin();
+  }
+
+  #endTurn(): void {
+    if (this.#stopped) return;
+    const { member, hub, store } = this.#parts;
+    member.endTurn();
+    if (hub.isBehind) this.#chores.wake(this.#catchUp);
+    if (!store.compactor.idle) this.#chores.wake(this.#compact);
+    this.#schedule(this.#chores.run(performance.now()));
+  }
+
+  #schedule(restMs: number): void {
+    if (restMs === 0) {
+      // Not before the sockets have been looked at again.
+      setImmediate(() => this.#turn.begin());
+    } else if (restMs < Number.POSITIVE_INFINITY) {
+      clearTimeout(this.#rest);
+      this.#rest = setTimeout(() => this.#turn.begin(), restMs);
+    }
+  }
+
+  #compactSlice(nowMs: number): number {
+    const { compactor } = this.#parts.store;
+    if (compactor.nextStepAtMs <= nowMs) compactor.step(nowMs);
+    return compactor.idle ? Number.POSITIVE_INFINITY : Math.max(0, compactor.nextStepAtMs - nowMs);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#ticker);
+    clearInterval(this.#delay);
+    clearTimeout(this.#rest);
+  }
+}

@@ -1,0 +1,64 @@
+/** Where a member's log and values are: on disk, or in memory for tests and throw-away members. */
+import type { ClusterId, MemberId } from '../base/ids.js';
+import { emptyLog, type RecoveredLog } from '../member/assembly.js';
+import type { WalBatch } from '../member/world.js';
+import { MemoryValues } from '../mvcc/memory-values.js';
+import type { ValueStore } from '../mvcc/value-store.js';
+import type { HardState, Snapshot } from '../wire/raftpb/types.js';
+
+export interface Identity {
+  readonly memberId: MemberId;
+  readonly clusterId: ClusterId;
+}
+
+export interface Storage {
+  /** Whose log it is. */
+  readonly identity: Identity;
+  readonly values: ValueStore;
+  readonly recovered: RecoveredLog;
+  /** Writes to the log; `onPersisted` is told as batches become durable, in order. */
+  append(batch: WalBatch): void;
+  onPersisted(tell: (batches: number) => void): void;
+  /** Keeps a `.snap` file; `done` when it is durable. */
+  saveSnapshot(snapshot: Snapshot, done: () => void): void;
+  /** Segments of the log that end at or before `index` are not needed any more. */
+  release(index: number): void;
+  /** Rewrites the values without what is no longer held, while they are read. `failed` says why, in one line. */
+  defragment(done: (failed: string | undefined) => void): void;
+  /** `hardState`: a commit index that was not worth a write of its own. */
+  close(hardState: HardState | undefined): Promise<void>;
+}
+
+/** In memory a commit is durable as soon as this turn is over. */
+class PromptValues extends MemoryValues {
+  override commit(done: () => void): void {
+    super.commit(done);
+    setImmediate(() => this.finishCommits());
+  }
+}
+
+/** All in memory: durable at the end of the turn, gone with the process. */
+export function memoryStorage(identity: Identity): Storage {
+  let persisted: (batches: number) => void = () => {};
+  let waiting = 0;
+  const tell = () => {
+    const batches = waiting;
+    waiting = 0;
+    persisted(batches);
+  };
+  return {
+    identity,
+    values: new PromptValues(),
+    recovered: emptyLog,
+    append() {
+      if (waiting++ === 0) setImmediate(tell);
+    },
+    onPersisted(listener) {
+      persisted = listener;
+    },
+    saveSnapshot: (_snapshot, done) => setImmediate(done),
+    release() {},
+    defragment: (done) => setImmediate(done, undefined),
+    close: async () => {},
+  };
+}

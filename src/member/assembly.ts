@@ -1,0 +1,197 @@
+/**
+ * Puts a member together from its options, its world and what its log says, in memory or on disk, real or simulated alike.
+ *
+ *     log:     snapshot position, hard state, entries behind it
+ *     values:  revisions and records, with the index up to which they are applied
+ *
+ * The values may be ahead of the log's snapshot, never of its entries. Raft is told that the entries up to the applied index
+ * need not come again, and starts with the membership as it was there.
+ */
+import { AlarmBook } from '../apply/alarm-book.js';
+import { KvApplier } from '../apply/kv-applier.js';
+import { StateMachine } from '../apply/state-machine.js';
+import { text } from '../base/bytes.js';
+import { check } from '../base/check.js';
+import type { Log } from '../base/log.js';
+import { MembershipBook } from '../cluster/book.js';
+import { type Member as ClusterMember, encodeContext } from '../cluster/member.js';
+import { LeaseBook, ttlSecondsMin } from '../lease/book.js';
+import { Deadlines } from '../lease/deadlines.js';
+import { autoCompactor } from '../mvcc/auto-compaction.js';
+import { PagedKeyIndex } from '../mvcc/index/paged-key-index.js';
+import { StoreLoader } from '../mvcc/loader.js';
+import { Store } from '../mvcc/store.js';
+import type { ValueStore } from '../mvcc/value-store.js';
+import { WatchHub } from '../mvcc/watch/hub.js';
+import { defaults } from '../raft/config.js';
+import type { Logger } from '../raft/logger.js';
+import { emptyConfState, MemoryStorage } from '../raft/memory-storage.js';
+import { RawNode } from '../raft/raw-node.js';
+import type { ConfState, Entry, HardState } from '../wire/raftpb/types.js';
+import { Applier, appliedKey, confStateKey, readRecordedNumber, termKey } from './applier.js';
+import { Checkpoints } from './checkpoints.js';
+import { decodeConfState } from './conf-state-record.js';
+import { Duties } from './duties.js';
+import { Member } from './member.js';
+import type { MemberOptions } from './options.js';
+import { RequestIds } from './request-ids.js';
+import type { World } from './world.js';
+
+/** What the log held at start. */
+export interface RecoveredLog {
+  readonly snapshot: { readonly index: number; readonly term: number; readonly confState: ConfState | undefined };
+  readonly hardState: HardState | undefined;
+  readonly entries: readonly Entry[];
+}
+
+export const emptyLog: RecoveredLog = {
+  snapshot: { index: 0, term: 0, confState: undefined },
+  hardState: undefined,
+  entries: [],
+};
+
+export interface Assembled {
+  readonly options: MemberOptions;
+  readonly member: Member;
+  readonly store: Store;
+  readonly kv: KvApplier;
+  readonly leases: LeaseBook;
+  readonly deadlines: Deadlines;
+  readonly alarms: AlarmBook;
+  readonly members: MembershipBook;
+  readonly hub: WatchHub;
+  readonly ids: RequestIds;
+  readonly checkpoints: Checkpoints;
+  readonly duties: Duties;
+  readonly storage: MemoryStorage;
+}
+
+export interface AssemblyParts {
+  readonly world: World;
+  readonly log: Log;
+  readonly recovered: RecoveredLog;
+  /** The first members, for a log that has nothing yet. */
+  readonly founders: () => readonly ClusterMember[];
+}
+
+export function assemble(options: MemberOptions, parts: AssemblyParts): Assembled {
+  const { world, log, recovered } = parts;
+  const { values } = world;
+  const leases = new LeaseBook(
+    values,
+    ttlSecondsMin(Math.floor(options.electionMs / options.heartbeatMs), options.heartbeatMs),
+  );
+  const store = loadStore(values, leases, options);
+  const deadlines = new Deadlines(leases, () => world.nowMs());
+  const members = loadMembers(values, options.learnersMax);
+  const alarms = new AlarmBook(values);
+  const kv = new KvApplier(store, options.quotaBytes);
+  const machine = new StateMachine({ store, kv, leases, alarms, members });
+
+  const applied = appliedPosition(values, recovered);
+  const applier = new Applier(machine, members, values, applied);
+  const storage = raftStorage(recovered, applied);
+  const node = new RawNode({
+    ...defaults,
+    id: options.memberId,
+    electionTicks: Math.floor(options.electionMs / options.heartbeatMs),
+    storage,
+    random: (below) => world.random(below),
+    applied: applied.index,
+    asyncStorageWrites: true,
+    maxMessageBytes: 1 << 20,
+    checkQuorum: true,
+    preVote: options.preVote,
+    logger: raftLogger(log.named('raft')),
+  });
+  const ids = new RequestIds(options.memberId, world.wallMs());
+  const checkpoints: Checkpoints = new Checkpoints(options, {
+    world,
+    state: applier,
+    storage,
+    snapshotIndex: recovered.snapshot.index,
+    persistSnapshot: (snapshot) => member.persistSnapshot(snapshot),
+  });
+  const member: Member = new Member(options, { world, node, storage, applier, checkpoints, ids, log });
+  if (storage.lastIndex() === 0) bootstrap(node, parts.founders());
+  const hub = new WatchHub(store);
+  store.listener = hub;
+  const duties = new Duties(options, {
+    member,
+    world,
+    log,
+    store,
+    leases,
+    deadlines,
+    alarms,
+    members,
+    autoCompactor: autoCompactor(options.autoCompaction),
+  });
+  member.listen(duties);
+  return { options, member, store, kv, leases, deadlines, alarms, members, hub, ids, checkpoints, duties, storage };
+}
+
+function loadStore(values: ValueStore, leases: LeaseBook, options: MemberOptions): Store {
+  const { compactionBatchLimit, compactionSleepMs } = options;
+  const store = new Store({ index: new PagedKeyIndex(), values, leases }, { compactionBatchLimit, compactionSleepMs });
+  leases.restore();
+  const loader = new StoreLoader(store);
+  while (!loader.step(Number.POSITIVE_INFINITY));
+  return store;
+}
+
+function loadMembers(values: ValueStore, learnersMax: number): MembershipBook {
+  const members = new MembershipBook(learnersMax);
+  for (const bucket of ['members', 'members_removed', 'cluster'] as const) {
+    values.scanRecords(bucket, (key, value) => members.load(bucket, text(key), value));
+  }
+  return members;
+}
+
+function appliedPosition(values: ValueStore, { snapshot, entries }: RecoveredLog) {
+  const index = readRecordedNumber(values, appliedKey);
+  const recorded = values.getRecord('meta', confStateKey);
+  const last = entries.at(-1)?.index ?? snapshot.index;
+  check(index >= snapshot.index, 'the values hold all that the log has forgotten');
+  check(index <= last, 'the values are never ahead of the log');
+  return {
+    index,
+    term: readRecordedNumber(values, termKey),
+    confState: recorded === undefined ? (snapshot.confState ?? emptyConfState) : decodeConfState(recorded),
+  };
+}
+
+/** The log as raft reads it, with the membership as of the applied index: only what comes after is applied again. */
+function raftStorage(
+  recovered: RecoveredLog,
+  applied: { readonly index: number; readonly confState: ConfState },
+): MemoryStorage {
+  const storage = new MemoryStorage();
+  const { index, term } = recovered.snapshot;
+  storage.applySnapshot({ data: new Uint8Array(0), metadata: { index, term, confState: applied.confState } });
+  storage.append(recovered.entries);
+  const { hardState } = recovered;
+  if (hardState !== undefined && hardState.term > 0) {
+    // What is applied was committed, though the log may not have been told so before the end.
+    storage.setHardState({ ...hardState, commit: Math.max(hardState.commit, applied.index) });
+  }
+  return storage;
+}
+
+function bootstrap(node: RawNode, founders: readonly ClusterMember[]): void {
+  const peers = founders.map((member) => ({
+    id: member.id,
+    context: encodeContext({ member, isPromote: false }),
+  }));
+  const refused = node.bootstrap(peers);
+  check(refused === undefined, refused ?? '');
+}
+
+function raftLogger(log: Log): Logger {
+  return {
+    debug: (line) => log.debug(line),
+    info: (line) => log.info(line),
+    warning: (line) => log.warn(line),
+    error: (line) => log.error(line),
+  };
+}

@@ -1,0 +1,42 @@
+/** What a member is told once, at its start. */
+import type { ClusterId, MemberId } from '../base/ids.js';
+import type { AutoCompaction } from '../mvcc/auto-compaction.js';
+
+export interface MemberOptions {
+  readonly memberId: MemberId;
+  readonly clusterId: ClusterId;
+  readonly name: string;
+  readonly clientUrls: readonly string[];
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  readonly preVote: boolean;
+  readonly maxRequestBytes: number;
+  readonly learnersMax: number;
+  /** `Infinity`: no quota. */
+  readonly quotaBytes: number;
+  readonly snapshotCount: number;
+  readonly catchUpEntries: number;
+  /** How often, and after how many entries, applied values are made durable in the background. */
+  readonly commitIntervalMs: number;
+  readonly commitEntries: number;
+  readonly compactionBatchLimit: number;
+  readonly compactionSleepMs: number;
+  readonly autoCompaction: AutoCompaction | undefined;
+}
+
+/** etcd's, but for who the member is. */
+export const memberDefaults = {
+  heartbeatMs: 100,
+  electionMs: 1000,
+  preVote: true,
+  maxRequestBytes: 1_572_864,
+  learnersMax: 1,
+  quotaBytes: 2 * 1024 ** 3,
+  snapshotCount: 10_000,
+  catchUpEntries: 5000,
+  commitIntervalMs: 100,
+  commitEntries: 10_000,
+  compactionBatchLimit: 1000,
+  compactionSleepMs: 10,
+  autoCompaction: undefined,
+} as const satisfies Partial<MemberOptions>;

@@ -1,0 +1,71 @@
+/** All services of a member, by the paths of their methods. */
+
+import type { Chores } from '../base/chores.js';
+import { LeaseDesk, noOtherLeader } from '../lease/desk.js';
+import type { Assembled } from '../member/assembly.js';
+import type { Services } from '../wire/grpc/service.js';
+import { Answers } from './answers.js';
+import { clusterMethods } from './cluster.js';
+import { electionMethods } from './election.js';
+import { Health } from './health.js';
+import { kvMethods } from './kv.js';
+import { type LeasePermits, leaseMethods } from './lease.js';
+import { lockMethods } from './lock.js';
+import { type Keeper, maintenanceMethods } from './maintenance.js';
+import { notYetMethods } from './not-yet.js';
+import { WatchMethod, watchMethods } from './watch.js';
+
+export interface ServiceOptions {
+  readonly maxTxnOps: number;
+  readonly progressNotifyMs: number;
+  random(below: number): number;
+}
+
+export interface MemberServices {
+  readonly services: Services;
+  readonly watch: WatchMethod;
+  readonly health: Health;
+}
+
+/** While there is no auth, everybody may do everything. */
+const noAuth: LeasePermits = { anyUser: () => undefined, write: () => undefined, read: () => undefined };
+
+export function memberServices(
+  assembled: Assembled,
+  chores: Chores,
+  keeper: Keeper,
+  options: ServiceOptions,
+): MemberServices {
+  const { member, store, kv, hub, members, duties, leases, deadlines, ids } = assembled;
+  const { maxRequestBytes } = assembled.options;
+  const answers = new Answers(member);
+  const { maxTxnOps, progressNotifyMs, random } = options;
+  const watch = new WatchMethod(
+    { front: member, hub, permit: () => undefined, random },
+    { maxRequestBytes, progressNotifyMs },
+  );
+  const outOfSpace = () => duties.outOfSpace();
+  const room = { hasRoom: (cost: number) => kv.hasRoom(cost), outOfSpace };
+  const nextLeaseId = () => ids.nextLeaseId();
+  // A sole member has always applied what it knows to be committed.
+  const desk = new LeaseDesk({
+    book: leases,
+    deadlines,
+    catchUp: { whenApplied: (waiter) => waiter.confirmed() },
+    leader: noOtherLeader,
+  });
+  const contest = { answers, store, hub, room, nextLeaseId };
+  const health = new Health();
+  const services = new Map([
+    ...notYetMethods,
+    ...kvMethods({ answers, store, kv, chores, maxTxnOps, maxRequestBytes, outOfSpace }),
+    ...watchMethods(watch),
+    ...clusterMethods(answers, () => members.list()),
+    ...maintenanceMethods(answers, keeper),
+    ...leaseMethods({ answers, book: leases, deadlines, desk, permits: noAuth, room, nextLeaseId }),
+    ...lockMethods(contest),
+    ...electionMethods(contest),
+    ...health.methods(),
+  ]);
+  return { services, watch, health };
+}

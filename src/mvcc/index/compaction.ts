@@ -42,6 +42,11 @@ export class Compaction {
     return this.#cut;
   }
 
+  /** Goes on with a chain that another index had not yet given up. */
+  adopt(cut: number): void {
+    this.#cut = cut;
+  }
+
   /** Looks at about `maxKeys` keys and dropped revisions, and answers the key to go on from. */
   slice(revision: number, from: Bytes, maxKeys: number, dropped: DroppedVisitor): Bytes | undefined {
     this.#work = maxKeys;

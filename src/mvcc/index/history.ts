@@ -13,7 +13,9 @@
  * A put needs no creation revision and version: it has them from the next newer record of its generation.
  * Record 0 is no record. A record given back is handed out again first.
  */
+import type { Bytes } from '../../base/bytes.js';
 import { type LeaseId, noLease } from '../../base/ids.js';
+import type { PoolMarks } from './pages.js';
 import { highBits, highMask, highWord, joinLease, lowWord, splitLease, wide } from './wide-numbers.js';
 
 const recordWords = 7;
@@ -138,6 +140,30 @@ export class History {
     for (let record = this.#freeHead; record !== noRecord; record = this.older(record)) visit(record);
   }
 
+  /** What the history knows beside its records. */
+  get marks(): PoolMarks {
+    return { taken: this.#taken, freeHead: this.#freeHead, freeCount: this.#freeCount };
+  }
+
+  /** Makes the history as large as another one was; its records are then written into `parts`. */
+  resize({ taken, freeHead, freeCount }: PoolMarks): void {
+    this.#taken = taken;
+    this.#freeHead = freeHead;
+    this.#freeCount = freeCount;
+    while (this.#chunks.length << this.#shift < taken) this.#addChunk();
+  }
+
+  /** The memory of all records ever taken, in order. */
+  parts(): Bytes[] {
+    const end = this.#taken * recordWords * 4;
+    const chunkBytes = (this.#mask + 1) * recordWords * 4;
+    return this.#chunks.map(({ buffer }, at) => new Uint8Array(buffer, 0, Math.min(chunkBytes, end - at * chunkBytes)));
+  }
+
+  #addChunk(): void {
+    this.#chunks.push(new Uint32Array((this.#mask + 1) * recordWords));
+  }
+
   #take(): number {
     if (this.#freeHead !== noRecord) {
       const record = this.#freeHead;
@@ -145,9 +171,7 @@ export class History {
       this.#freeCount--;
       return record;
     }
-    if (this.#taken >>> this.#shift >= this.#chunks.length) {
-      this.#chunks.push(new Uint32Array((this.#mask + 1) * recordWords));
-    }
+    if (this.#taken >>> this.#shift >= this.#chunks.length) this.#addChunk();
     return this.#taken++;
   }
 

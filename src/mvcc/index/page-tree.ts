@@ -50,7 +50,7 @@ export class PageTree {
   readonly #other: SlottedPage;
   readonly #parent: SlottedPage;
   readonly #scratch: SlottedPage;
-  readonly #scratchPage: number;
+  #scratchPage: number;
   readonly #low = new KeyBuffer();
   readonly #high = new KeyBuffer();
   readonly #separator = new KeyBuffer();
@@ -146,6 +146,14 @@ export class PageTree {
   nextLeafKey(into: KeyBuffer): boolean {
     this.#highFence(this.height, into);
     return into.length !== unbounded;
+  }
+
+  /** Goes on with the pages that another tree had, once they are in the pool. */
+  adopt(root: number, height: number, scratchPage: number): void {
+    this.root = root;
+    this.height = height;
+    this.#scratchPage = scratchPage;
+    this.#scratch.open(scratchPage);
   }
 
   /** The page that sweeping and splitting use, which no key is in. */

@@ -7,6 +7,7 @@ import type { Random } from '../../base/random.js';
 import { forSeeds } from '../../base/seeds.js';
 import { KeyState } from '../key-index.js';
 import { checkIndex } from './check-index.js';
+import { loadCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { PagedKeyIndex } from './paged-key-index.js';
 
 const small = { chunkPagesLog2: 4, chunkRecordsLog2: 4 };
@@ -202,7 +203,7 @@ class Twin {
 }
 
 test('random histories equal plain lists', () => {
-  forSeeds(700, (random) => {
+  forSeeds(300, (random) => {
     const twin = new Twin(random, random.pick(keyMakers));
     const steps = random.pick([5, 40, 200]);
     for (let step = 0; step < steps; step++) {
@@ -304,4 +305,44 @@ test('a tombstone at the compact revision stays until the next compaction, also 
     deepEqual(dropped.at(-1), '3 true');
     equal(index.tree.leaf.count, 0);
   }
+});
+
+/** A file in memory: hands out its bytes in order. */
+function reader(file: Bytes): (bytes: Bytes) => boolean {
+  let at = 0;
+  return (bytes) => {
+    if (at + bytes.length > file.length) return false;
+    bytes.set(file.subarray(at, at + bytes.length));
+    at += bytes.length;
+    return true;
+  };
+}
+
+test('a checkpoint brings back the index, also one in the middle of a compaction, and a damaged one is refused', () => {
+  forSeeds(25, (random) => {
+    const twin = new Twin(random, random.pick(keyMakers));
+    for (let step = 0; step < 100; step++) {
+      if (random.oneIn(30)) twin.compact();
+      else twin.write();
+    }
+    if (random.oneIn(2)) {
+      twin.compacted = twin.main;
+      twin.plain.compact(twin.main);
+      twin.index.compact(twin.main, undefined, 5, () => {});
+    }
+    const file = Buffer.concat([...writeCheckpoint(twin.index, { revision: twin.main, compactRevision: 7 })]);
+    const loaded = loadCheckpoint(reader(file), random.oneIn(5) ? undefined : small);
+    if (loaded === undefined) throw new Error('the checkpoint was refused');
+    deepEqual([loaded.revision, loaded.compactRevision], [twin.main, 7]);
+    checkIndex(loaded.index);
+    const other = Object.assign(new Twin(random, twin.makeKey), { ...twin, index: loaded.index });
+    for (let step = 0; step < 40; step++) other.write();
+    checkIndex(other.index);
+    deepEqual(ranged(other.index, utf8(''), undefined, 0), other.plain.range(utf8(''), undefined, 0));
+
+    const at = random.below(file.length);
+    file[at] = (file[at] as number) ^ (1 + random.below(255));
+    equal(loadCheckpoint(reader(file), small), undefined);
+    equal(loadCheckpoint(reader(file.subarray(0, at)), small), undefined);
+  });
 });

@@ -50,6 +50,11 @@ export class PagedKeyIndex implements KeyIndex {
     return this.tree.pool.sizeBytes + this.history.sizeBytes;
   }
 
+  /** Goes on with the pages and records of another index; see `checkpoint.ts`. */
+  adoptLiveKeys(liveKeys: number): void {
+    this.#liveKeys = liveKeys;
+  }
+
   find(key: Bytes, into: KeyState): boolean {
     if (!this.#locate(key) || this.#entry.isDead) return false;
     this.#entry.fill(into);

@@ -4,6 +4,7 @@
  * A page is known by its number; 0 is no page. A page given back is handed out again before new memory is taken.
  * Numbers inside a page are in the machine's own byte order; `checkpoint.ts` notes which one that is.
  */
+import type { Bytes } from '../../base/bytes.js';
 import { check } from '../../base/check.js';
 
 export const pageBytes = 4096;
@@ -11,6 +12,13 @@ export const noPage = 0;
 
 /** 16 MiB: few enough buffers for the collector not to notice, many enough for memory to follow the need. */
 const defaultChunkPagesLog2 = 12;
+
+/** How much of a pool was ever taken, and the chain of what waits for its next use. */
+export interface PoolMarks {
+  readonly taken: number;
+  readonly freeHead: number;
+  readonly freeCount: number;
+}
 
 /** Three windows onto the same bytes. */
 export class Chunk {
@@ -82,6 +90,26 @@ export class PagePool {
   eachFree(visit: (page: number) => void): void {
     for (let page = this.#freeHead; page !== noPage; page = this.chunkOf(page).words[this.baseOf(page) >>> 2] as number)
       visit(page);
+  }
+
+  /** What the pool knows beside its bytes. */
+  get marks(): PoolMarks {
+    return { taken: this.#taken, freeHead: this.#freeHead, freeCount: this.#freeCount };
+  }
+
+  /** Makes the pool as large as another one was; its bytes are then written into `parts`. */
+  resize({ taken, freeHead, freeCount }: PoolMarks): void {
+    this.#taken = taken;
+    this.#freeHead = freeHead;
+    this.#freeCount = freeCount;
+    while (this.#chunks.length << this.#chunkShift < taken) this.#addChunk();
+  }
+
+  /** The memory of all pages ever taken, in order. */
+  parts(): Bytes[] {
+    const end = this.#taken * pageBytes;
+    const chunkBytes = pageBytes << this.#chunkShift;
+    return this.#chunks.map(({ bytes }, at) => bytes.subarray(0, Math.min(chunkBytes, end - at * chunkBytes)));
   }
 
   #addChunk(): void {

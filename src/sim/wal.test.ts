@@ -28,9 +28,9 @@ const confState: ConfState = {
 
 /** What a member that starts from the log is given. */
 interface State {
-  /** Of the last entry or snapshot written, and how many snapshots there were: what a later state rests on. */
+  /** Of the last entry or snapshot written, and of the last snapshot, committed or not: what a later state rests on. */
   lastIndex: number;
-  snapshots: number;
+  lastSnapshot: number;
   snapshotIndex: number;
   hardState: HardState;
   entries: Entry[];
@@ -71,11 +71,11 @@ class Oracle {
     const commit = hardState?.commit ?? 0;
     let snapshotIndex = 0;
     let lastIndex = 0;
-    let snapshots = 1;
+    let lastSnapshot = 0;
     for (const record of this.records.slice(0, count)) {
       if (record.kind === 'entry') lastIndex = record.entry.index;
       if (record.kind !== 'snapshot') continue;
-      snapshots++;
+      lastSnapshot = record.index;
       lastIndex = Math.max(lastIndex, record.index);
       if (record.index <= commit) snapshotIndex = record.index;
     }
@@ -87,14 +87,15 @@ class Oracle {
     const gap = entries.findIndex(({ index }, at) => index !== snapshotIndex + at + 1);
     if (gap >= 0) entries.length = gap;
     const none: HardState = { term: 0, vote: 0n as MemberId, commit: 0 };
-    return { lastIndex, snapshots, snapshotIndex, hardState: hardState ?? none, entries };
+    return { lastIndex, lastSnapshot, snapshotIndex, hardState: hardState ?? none, entries };
   }
 
   /** How many records make the log that was read: at least all durable ones. */
   match(wal: OpenWal): number {
     const { hardState, entries } = wal;
     const { lastIndex } = wal.tail;
-    const read = { lastIndex, snapshots: wal.snapshots.length, snapshotIndex: wal.snapshot.index, hardState, entries };
+    const lastSnapshot = wal.snapshots.at(-1)?.index ?? 0;
+    const read = { lastIndex, lastSnapshot, snapshotIndex: wal.snapshot.index, hardState, entries };
     for (let count = this.records.length; count >= this.durable; count--)
       if (same(read, this.state(count))) return count;
     const wanted = this.records.slice(this.durable - 1).map((_, i) => brief(this.state(this.durable + i)));
@@ -109,7 +110,7 @@ function brief({ snapshotIndex, hardState, entries }: State): string {
 
 function same(a: State, b: State): boolean {
   if (a.snapshotIndex !== b.snapshotIndex || a.entries.length !== b.entries.length) return false;
-  if (a.lastIndex !== b.lastIndex || a.snapshots !== b.snapshots) return false;
+  if (a.lastIndex !== b.lastIndex || a.lastSnapshot !== b.lastSnapshot) return false;
   if (a.hardState.term !== b.hardState.term || a.hardState.commit !== b.hardState.commit) return false;
   return a.entries.every((entry, i) => {
     const other = b.entries[i] as Entry;
@@ -203,6 +204,9 @@ function live(disk: SimDisk, oracle: Oracle, random: Random, batches: number, ze
     writer.append(batch);
     for (let turns = random.below(4); turns > 0; turns--) disk.turn();
     if (random.oneIn(6)) while (disk.turn());
+    if (!random.oneIn(4)) continue;
+    writer.release(oracle.state(oracle.durable).snapshotIndex);
+    writer.purge(1 + random.below(3), (name, failure) => equal(failure, undefined, name));
   }
   let closed = false;
   writer.close(() => {
@@ -315,4 +319,37 @@ test('rot inside a log is refused, and nothing is cut', () => {
     if (opening.ok) oracle.match(opening.wal);
     else deepEqual(disk.peek(path), rotten);
   });
+});
+
+test('a commit index alone waits for nothing and writes nothing', () => {
+  const disk = newDisk(new Random(1));
+  const wal = open(disk);
+  const reported: number[] = [];
+  const persisted = (count: number) => reported.push(count);
+  const failed = ({ message }: DiskFailure) => ok(false, message);
+  const writer = new WalWriter(wal.tail, { disk, checksum: crc32c, persisted, failed, segmentBytes });
+  const workload = new Workload(new Random(2), 1, 0, 0);
+  const commit = (index: number): WalBatch => {
+    const hardState = { term: 1, vote: 7n as MemberId, commit: index };
+    return { entries: [], hardState, snapshot: undefined, mustSync: false };
+  };
+  let writes = 0;
+  disk.fails = ({ kind, path }) => {
+    if (kind === 'write' && path.endsWith('.wal')) writes++;
+    return undefined;
+  };
+  writer.append(commit(1));
+  writer.append(commit(2));
+  deepEqual(reported, [], 'not from within append');
+  while (disk.turn());
+  deepEqual(reported, [2]);
+  equal(writes, 0);
+  const batch = workload.next();
+  ok(batch.mustSync);
+  writer.append(batch);
+  writer.append(commit(3));
+  writer.append(commit(4));
+  while (disk.turn());
+  deepEqual(reported, [2, 3], 'in order: behind the batch before them');
+  equal(writes, 1);
 });

@@ -35,6 +35,8 @@ export class WalReplay {
   #base: number;
   /** Whether `#base` is a committed snapshot's, and not merely where the first segment happens to begin. */
   #anchored: boolean;
+  /** Whether an entry was read. */
+  #begun = false;
   #room: Bytes = noBytes;
   #roomUsed = 0;
   /** Entries set aside for those above a snapshot from the leader, until that snapshot is known to be committed. */
@@ -115,6 +117,10 @@ export class WalReplay {
     this.lastIndex = entry.index;
     if (this.#aside !== undefined && entry.index <= this.#base) this.#takeBack();
     const at = entry.index - this.#base - 1;
+    const first = !this.#begun;
+    this.#begun = true;
+    // Where segments were purged, the first entry may stand above an old snapshot: a newer one follows, or `finish` refuses.
+    if (this.from === undefined && first && at > 0) this.#anchored = false;
     if (!this.#anchored && (at < 0 || this.entries.length === 0)) {
       this.#base = entry.index - 1;
       this.entries = [entry];

@@ -32,9 +32,15 @@ func (raw) Name() string                       { return "raw" }
 
 func main() {
 	target := flag.String("target", "", "host:port of the server to compare with Go's")
+	serve := flag.Bool("serve", false, "only serve, and print where")
 	flag.Parse()
 	encoding.RegisterCodec(raw{})
 	goTarget := serveGo()
+	if *serve {
+		fmt.Println(goTarget)
+		io.Copy(io.Discard, os.Stdin)
+		return
+	}
 	same, different := 0, 0
 	for _, each := range calls {
 		want, got := play(goTarget, each.play), play(*target, each.play)

@@ -1,11 +1,13 @@
 /**
  * `node interop/grpc/run.js`: Go's gRPC client plays the same calls against Go's server and against ours, and every
- * outcome, down to the texts of errors, must be the same. Ends with `grpc: N same, M different`.
+ * outcome, down to the texts of errors, must be the same. Then both get the same frames from hand (`frames.js`).
+ * Ends with `grpc: N same, M different` and `frames: N same, M different`.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, install, root } from '../../tools/run.js';
+import { compareFrames } from './frames.js';
 
 install();
 build();
@@ -75,5 +77,13 @@ const { port } = await listener.listen(`http://127.0.0.1:${process.env.GRPC_PORT
 const code = await new Promise((resolve) => {
   spawn(binary, ['-target', `127.0.0.1:${port}`], { stdio: 'inherit' }).on('close', resolve);
 });
+
+const go = spawn(binary, ['-serve'], { stdio: ['pipe', 'pipe', 'inherit'] });
+const goPort = await new Promise((resolve) => {
+  go.stdout.once('data', (line) => resolve(Number(String(line).trim().split(':').at(-1))));
+});
+const { same, different } = await compareFrames(goPort, port);
+console.log(`frames: ${same} same, ${different} different`);
+go.stdin.end();
 await listener.close(0);
-process.exit(code ?? 1);
+process.exit(code === 0 && different === 0 ? 0 : 1);

@@ -184,7 +184,11 @@ test('requests that are not gRPC get the HTTP status that grpc-go gives', () => 
   deepEqual(ask(5, [':method', 'GET'], grpc), ['405', '13', notPost]);
   const timeout = 'malformed grpc-timeout: transport: timeout unit is not recognized: "12x"';
   deepEqual(ask(7, [':method', 'POST'], grpc, ['grpc-timeout', '12x']), ['400', '13', timeout]);
-  deepEqual(ask(9, [':method', 'POST'], grpc, ['grpc-timeout', '0S']), ['200', '4', 'context deadline exceeded']);
+  const binary = 'malformed binary metadata "ab*d" in header "x-bin": illegal base64 data at input byte 2';
+  deepEqual(ask(11, [':method', 'POST'], grpc, ['x-bin', 'ab*d']), ['400', '13', binary]);
+  const hosts = 'num values of :authority: 0, num values of host: 2, both must only have 1 value as per HTTP/2 spec';
+  deepEqual(ask(13, [':method', 'POST'], grpc, ['host', 'a'], ['host', 'b']), ['400', '13', hosts]);
+  deepEqual(ask(15, [':method', 'POST'], grpc, ['grpc-timeout', '0S']), ['200', '4', 'context deadline exceeded']);
 });
 
 test('the subtype of the content type comes back', () => {

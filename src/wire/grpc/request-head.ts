@@ -62,12 +62,14 @@ export class Registry {
     let contentType = '';
     let isGrpc = false;
     let hosts = 0;
+    let authorities = 0;
     let malformed: Refusal | undefined;
     for (const { kind, name, value } of head.block.fields) {
       if (kind === nameKind.path) head.path = value;
       else if (kind === nameKind.method) head.httpMethod = value;
       else if (kind === nameKind.grpcEncoding) head.encoding = value === 'identity' ? '' : value;
       else if (kind === nameKind.host) hosts++;
+      else if (kind === nameKind.authority) authorities++;
       else if (kind === nameKind.contentType) {
         if (isGrpcType(value)) {
           isGrpc = true;
@@ -77,13 +79,15 @@ export class Registry {
         const timeoutMs = parseTimeout(value);
         if (typeof timeoutMs === 'number') head.timeoutMs = timeoutMs;
         else malformed = refusal(400, grpcCode.internal, `malformed grpc-timeout: ${timeoutMs}`);
-      } else if (kind === nameKind.other && name.endsWith('-bin') && !isBase64(value)) {
-        const text = `malformed binary metadata ${quote(value)} in header ${quote(name)}: illegal base64 data`;
-        malformed = refusal(400, grpcCode.internal, text);
+      } else if (kind === nameKind.other && name.endsWith('-bin')) {
+        const at = base64Error(value);
+        if (at < 0) continue;
+        const what = `malformed binary metadata ${quote(value)} in header ${quote(name)}`;
+        malformed = refusal(400, grpcCode.internal, `${what}: illegal base64 data at input byte ${at}`);
       }
     }
     if (hosts > 1) {
-      const counts = `num values of :authority: 0, num values of host: ${hosts}`;
+      const counts = `num values of :authority: ${authorities}, num values of host: ${hosts}`;
       return refusal(400, grpcCode.internal, `${counts}, both must only have 1 value as per HTTP/2 spec`);
     }
     if (!isGrpc) {
@@ -138,10 +142,11 @@ function answerType(value: string): string {
   return subtype === '' ? grpcContentType : `${grpcContentType}+${subtype}`;
 }
 
-const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
-
-function isBase64(value: string): boolean {
-  if (!base64.test(value)) return false;
-  const letters = value.replace(/=+$/, '').length;
-  return letters % 4 !== 1 && (value.length === letters || value.length % 4 === 0);
+/** Where a value stops being base64, padded or not; -1 if it does not. */
+function base64Error(value: string): number {
+  const [letters = ''] = /^[A-Za-z0-9+/]*/.exec(value) ?? [];
+  const padding = value.slice(letters.length);
+  const missing = (4 - (letters.length % 4)) % 4;
+  if (missing < 3 && (padding === '' || padding === '='.repeat(missing))) return -1;
+  return letters.length;
 }

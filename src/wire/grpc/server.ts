@@ -183,8 +183,9 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
       { name: 'grpc-status', value: String(refusal.code), index: 'passing' },
       { name: 'grpc-message', value: encodeStatusText(refusal.text), index: 'passing' },
     ];
-    if (refusal.acceptEncoding) {
-      headers.push({ name: 'grpc-accept-encoding', value: Object.keys(this.#inflate).join(','), index: 'passing' });
+    const accepted = Object.keys(this.#inflate).join(',');
+    if (refusal.acceptEncoding && accepted !== '') {
+      headers.push({ name: 'grpc-accept-encoding', value: accepted, index: 'passing' });
     }
     this.#ended(call, refusal.code);
     this.http2.sender.end(call, new RepeatedBlock(this.http2.sender.encoder, headers));
@@ -255,7 +256,8 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     call.inputFinished = true;
     if (plain !== undefined) return this.#plain?.requestEnded(plain);
     if (method === undefined) return;
-    if (call.inbox !== undefined) {
+    // As grpc-go: a prefix cut short is as good as none.
+    if (call.inbox !== undefined && call.inbox.length >= messagePrefixBytes) {
       return this.fail(call, method.kind === 'unary' ? grpcCode.unknown : grpcCode.internal, 'unexpected EOF');
     }
     switch (method.kind) {

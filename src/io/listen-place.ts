@@ -1,5 +1,7 @@
 /** Where a listen URL points, and Go's words for why one cannot listen there. */
-import { existsSync } from 'node:fs';
+import { lookup } from 'node:dns/promises';
+import { existsSync, statSync, unlinkSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 
 export interface ListenPlace {
@@ -16,6 +18,22 @@ export function listenPlace(url: string): ListenPlace {
   const { hostname, port, protocol } = new URL(url);
   const host = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
   return { host, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port), path: '' };
+}
+
+/** Finds the address of a host's name: the first IPv4 one, as Go does, so that `localhost` means 127.0.0.1. */
+export async function resolvePlace(place: ListenPlace): Promise<ListenPlace> {
+  if (place.path !== '' || place.host === '' || isIP(place.host) !== 0) return place;
+  try {
+    const { address } = await lookup(place.host, { verbatim: false });
+    return { ...place, host: address };
+  } catch (error) {
+    throw new ListenError(place, error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+/** As etcd: a socket left over from a process that was killed must not keep the next one from starting. */
+export function removeStaleSocket({ path }: ListenPlace): void {
+  if (path !== '' && statSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -36,7 +54,7 @@ export class ListenError extends Error {
 }
 
 function listenText(place: ListenPlace, cause: NodeJS.ErrnoException & { address?: string }): string {
-  if (cause.code === 'ENOTFOUND') return `listen tcp: lookup ${place.host}: no such host`;
+  if (cause.code === 'ENOTFOUND' || cause.code === 'EAI_AGAIN') return `listen tcp: lookup ${place.host}: no such host`;
   // libuv says EACCES where a unix socket's folder is missing.
   const missing = place.path !== '' && cause.code === 'EACCES' && !existsSync(dirname(place.path));
   const reason = reasons[missing ? 'ENOENT' : (cause.code ?? '')] ?? cause.message;

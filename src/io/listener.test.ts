@@ -95,12 +95,15 @@ async function dial(port: number): Promise<Socket> {
 
 test('a unix socket', async () => {
   const path = join(folder, 'socket');
+  const left = new Listener({ grpc: createGrpcServer(services) });
+  await left.listen(`unix://${path}`);
   const listener = new Listener({ grpc: createGrpcServer(services) });
-  await listener.listen(`unix://${path}`);
+  await listener.listen(`unix://${path}`); // The one left over gives way.
   const dialer = new Dialer();
   equal((await say(dialer, { path }, 'hello')).code, 0);
   dialer.close();
   await listener.close(0);
+  await left.close(0);
 });
 
 test("a place that is taken is refused in Go's words", async () => {
@@ -108,6 +111,9 @@ test("a place that is taken is refused in Go's words", async () => {
   const { port } = await listener.listen('http://127.0.0.1:0');
   const second = new Listener({ grpc: createGrpcServer(services) });
   await rejects(second.listen(`http://127.0.0.1:${port}`), {
+    message: `listen tcp 127.0.0.1:${port}: bind: address already in use`,
+  });
+  await rejects(second.listen(`http://localhost:${port}`), {
     message: `listen tcp 127.0.0.1:${port}: bind: address already in use`,
   });
   await rejects(second.listen('http://192.0.2.1:2379'), {

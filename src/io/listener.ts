@@ -17,7 +17,7 @@ import type { GrpcServer } from '../wire/grpc/server.js';
 import type { ServerCall } from '../wire/grpc/server-call.js';
 import { ChunkPool } from '../wire/http2/output.js';
 import { preface } from '../wire/http2/protocol.js';
-import { ListenError, type ListenPlace, listenPlace } from './listen-place.js';
+import { ListenError, type ListenPlace, listenPlace, removeStaleSocket, resolvePlace } from './listen-place.js';
 import { MachineSocket } from './sockets.js';
 import { Turn } from './turn.js';
 
@@ -89,7 +89,8 @@ export class Listener {
 
   /** Listens at `http://host:port`, `https://host:port`, `unix://path` or `unixs://path`; fails with Go's text. */
   async listen(url: string): Promise<ListenPlace> {
-    const place = listenPlace(url);
+    const place = await resolvePlace(listenPlace(url));
+    removeStaleSocket(place);
     const { tls } = this.#options;
     const accept = (socket: Socket) => {
       if (this.#held === undefined) return this.#accept(socket);
@@ -195,6 +196,8 @@ function commonNameOf(socket: TLSSocket): { commonName: string } | undefined {
   return typeof name === 'string' ? { commonName: name } : undefined;
 }
 
-function hostPort(host: string, port: number): string {
+function hostPort(address: string, port: number): string {
+  // An IPv4 client of a socket that listens for both is an IPv4 client.
+  const host = address.startsWith('::ffff:') ? address.slice(7) : address;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

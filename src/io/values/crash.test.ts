@@ -12,7 +12,7 @@ import { MemoryValues } from '../../mvcc/memory-values.js';
 import type { ValueStore } from '../../mvcc/value-store.js';
 import { openStoredValues, type StoredValues } from './stored-values.js';
 
-const kills = Number(process.env.QUORATE_KILLS ?? 12);
+const kills = Number(process.env.QUORATE_KILLS ?? 6);
 const rowsPerBatch = 40;
 const batchKey = utf8('batch');
 const onFatal = (error: unknown) => {

@@ -3,9 +3,8 @@ import { readSync } from 'node:fs';
 import type { Bytes } from '../../base/bytes.js';
 import { Block, type BlockWriter } from './block.js';
 import { corrupt } from './block-cache.js';
-import type { Segment } from './segment.js';
-import { segmentOf, unwrittenAt } from './stored-values.js';
-import type { UnwrittenBlock } from './write-blocks.js';
+import { type Segment, segmentOf } from './segment.js';
+import { type UnwrittenBlock, unwrittenAt } from './write-blocks.js';
 
 /** The first read is small, for most scans are; then each is twice the one before. */
 const firstReadBytes = 32 << 10;

@@ -112,3 +112,17 @@ export class Segment {
 export function segmentName(number: number): string {
   return `${number.toString(16).padStart(16, '0')}.values`;
 }
+
+/** The last segment that begins at or before (main, sub). Only the last segment of all may be empty. */
+export function segmentOf(segments: readonly Segment[], main: number, sub: number): Segment | undefined {
+  let low = 0;
+  let high = segments.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const here = segments[middle] as Segment;
+    const isAfter = here.index.count === 0 || here.firstMain > main || (here.firstMain === main && here.firstSub > sub);
+    if (isAfter) high = middle;
+    else low = middle + 1;
+  }
+  return segments[low - 1];
+}

@@ -98,7 +98,7 @@ class Pair {
 }
 
 test('both stores answer alike, and what was committed is there after a restart', async () => {
-  for (let seed = 1; seed <= 25; seed++) {
+  for (let seed = 1; seed <= 12; seed++) {
     const folder = newFolder();
     const pair = new Pair(new Random(seed), new MemoryValues(), openSmall(folder));
     const { random } = pair;
@@ -127,7 +127,7 @@ test('both stores answer alike, and what was committed is there after a restart'
 });
 
 test('defragmenting gives back the room of what was dropped, and nothing else', async () => {
-  for (let seed = 1; seed <= 10; seed++) {
+  for (let seed = 1; seed <= 6; seed++) {
     const folder = newFolder();
     const pair = new Pair(new Random(seed), new MemoryValues(), openSmall(folder));
     for (let step = 0; step < 800; step++) pair.append();

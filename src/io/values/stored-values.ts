@@ -19,8 +19,8 @@ import { BlockCache } from './block-cache.js';
 import { Book, type SealedRecords } from './book.js';
 import { collect, eachDroppedSince, pickRun, type Source } from './collect.js';
 import { ScanReader } from './scan-reader.js';
-import { Segment, segmentName } from './segment.js';
-import { syncFolder, type UnwrittenBlock, writeBlocks } from './write-blocks.js';
+import { Segment, segmentName, segmentOf } from './segment.js';
+import { syncFolder, type UnwrittenBlock, unwrittenAt, writeBlocks } from './write-blocks.js';
 
 export interface StoredValuesOptions {
   /** A write or sync failed: nothing more will be committed. It ends the process, before LMDB's own rejections do. */
@@ -75,6 +75,9 @@ export class StoredValues implements ValueStore {
   /** By revision; the last one is being written. */
   readonly #segments: Segment[] = [];
   #nextNumber = 1;
+  /** Sizes of the book, and of all segments but the last: asked for on each put, for the quota. */
+  #bookBytes = 0;
+  #sealedBytes = 0;
   /** Finished blocks that the files do not have yet, in order; those from `#uncommittedFrom` on belong to no commit. */
   readonly #unwritten: UnwrittenBlock[] = [];
   #uncommittedFrom = 0;
@@ -171,15 +174,13 @@ export class StoredValues implements ValueStore {
   }
 
   sizeBytes(): number {
-    let total = this.#book.sizeBytes;
-    for (const segment of this.#segments) total += segment.length;
-    return total;
+    return this.#bookBytes + this.#sealedBytes + this.#active.length;
   }
 
   sizeInUseBytes(): number {
-    let total = this.#book.sizeBytes;
-    for (const segment of this.#segments) total += segment.length - segment.droppedBytes;
-    return total;
+    let total = this.sizeBytes();
+    for (const segment of this.#segments) total -= segment.droppedBytes;
+    return Math.round(total);
   }
 
   /** Gives the room of all dropped revisions back to the file system, while everything else goes on. */
@@ -243,10 +244,18 @@ export class StoredValues implements ValueStore {
       }
     }
     if (last === undefined || last.length >= this.#segmentBytes) this.#beginSegment();
+    else this.#measure();
   }
 
   #beginSegment(): void {
     this.#segments.push(new Segment(this.#folder, this.#nextNumber++));
+    this.#measure();
+  }
+
+  #measure(): void {
+    this.#bookBytes = this.#book.sizeBytes;
+    this.#sealedBytes = -this.#active.length;
+    for (const { length } of this.#segments) this.#sealedBytes += length;
   }
 
   #finishBlock(): void {
@@ -341,6 +350,7 @@ export class StoredValues implements ValueStore {
     }
     await this.#book.sync();
     this.#book.forget(commits.length);
+    this.#bookBytes = this.#book.sizeBytes;
   }
 
   /** Called when no commit is under way or asked for: so what is not in `#changes` is in the book. */
@@ -351,6 +361,7 @@ export class StoredValues implements ValueStore {
       this.#replace(sources, into);
       await this.#book.sync();
       for (const { segment } of sources) segment.remove();
+      this.#measure();
     }
     if (this.#collection !== undefined || this.#closing) return;
     const eager = this.#defragments.length > 0;
@@ -430,34 +441,4 @@ export class StoredValues implements ValueStore {
     if (dropped.length > 0) this.#book.writeDropped(segment.number, segment.dropLists++, Uint32Array.from(dropped));
     this.#book.writeSegment({ number: segment.number, length, droppedBytes, rows, dropLists: segment.dropLists });
   }
-}
-
-/** The last segment that begins at or before (main, sub). Only the last segment of all may be empty. */
-export function segmentOf(segments: readonly Segment[], main: number, sub: number): Segment | undefined {
-  let low = 0;
-  let high = segments.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const here = segments[middle] as Segment;
-    const isAfter = here.index.count === 0 || here.firstMain > main || (here.firstMain === main && here.firstSub > sub);
-    if (isAfter) high = middle;
-    else low = middle + 1;
-  }
-  return segments[low - 1];
-}
-
-/** The block that begins at `offset` of the segment; blocks in memory are in the order of the files. */
-export function unwrittenAt(blocks: readonly UnwrittenBlock[], segment: Segment, offset: number): UnwrittenBlock {
-  let low = 0;
-  let high = blocks.length - 1;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const here = blocks[middle] as UnwrittenBlock;
-    const isBefore = here.segment === segment ? here.offset < offset : here.segment.firstMain < segment.firstMain;
-    if (isBefore) low = middle + 1;
-    else high = middle;
-  }
-  const found = blocks[low];
-  check(found?.segment === segment && found.offset === offset, 'a block is in memory until its file has it');
-  return found;
 }

@@ -2,6 +2,7 @@
 import { close, fdatasync, open, write } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Bytes } from '../../base/bytes.js';
+import { check } from '../../base/check.js';
 import type { Segment } from './segment.js';
 
 export interface UnwrittenBlock {
@@ -48,4 +49,20 @@ export async function syncFolder(folder: string): Promise<void> {
   const file = await openFile(folder, 'r');
   await syncData(file);
   await closeFile(file);
+}
+
+/** The block that begins at `offset` of the segment; blocks in memory are in the order of the files. */
+export function unwrittenAt(blocks: readonly UnwrittenBlock[], segment: Segment, offset: number): UnwrittenBlock {
+  let low = 0;
+  let high = blocks.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const here = blocks[middle] as UnwrittenBlock;
+    const isBefore = here.segment === segment ? here.offset < offset : here.segment.firstMain < segment.firstMain;
+    if (isBefore) low = middle + 1;
+    else high = middle;
+  }
+  const found = blocks[low];
+  check(found?.segment === segment && found.offset === offset, 'a block is in memory until its file has it');
+  return found;
 }

@@ -13,6 +13,8 @@ import type { Flushable, Turn } from './turn.js';
 /** Beyond this in the socket's queue the connection is blocked, and beyond `unreadBytesMax` the peer is not read. */
 const socketQueueBytesMax = 131_072;
 const unreadBytesMax = 1_048_576;
+/** Bursts of output one connection may send in a turn: what a fast reader asks for beyond them waits for the next turn. */
+const roundsMax = 4;
 /** How long a socket that we have ended may take to close; a peer still sending would lose our last words if it were cut. */
 const lingerMs = 1_000;
 
@@ -70,13 +72,14 @@ export class MachineSocket<S extends Stream> implements Flushable {
     const machine = this.#machine;
     if (machine === undefined || this.socket.destroyed) return;
     const { sender } = machine.http2;
-    do {
+    for (let round = 0; round < roundsMax; round++) {
       this.#write(machine.takeOutput());
       // Mostly the kernel takes all at once, and the next connection writes into the same memory.
       if (this.socket.writableLength === 0) sender.output.written();
       if (this.socket.writableLength > socketQueueBytesMax) this.#block(machine);
       else if (sender.queuedBytes > 0) sender.pump();
-    } while (!sender.blocked && sender.output.pendingBytes > 0);
+      if (sender.blocked || sender.output.pendingBytes === 0) break;
+    }
     if (machine.http2.finished) this.#finish();
   }
 

@@ -425,7 +425,6 @@ const unsupportedCases: readonly (readonly [readonly string[], string])[] = [
   [['--discovery-srv=example.com'], '--discovery-srv'],
   [['--auth-token=jwt,pub-key=a'], '--auth-token'],
   [['--force-new-cluster'], '--force-new-cluster'],
-  [['--auto-compaction-retention=1h'], '--auto-compaction-retention'],
   [['--listen-peer-urls=https://127.0.0.1:1'], 'TLS (--listen-peer-urls=https://127.0.0.1:1)'],
 ];
 

@@ -15,10 +15,6 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 2 && os.Args[1] == "speed" {
-		speed()
-		return
-	}
 	number := func(at int) int {
 		n, err := strconv.Atoi(os.Args[at])
 		if err != nil {
@@ -27,6 +23,10 @@ func main() {
 		return n
 	}
 	rand.Reader = timeouts{}
+	if len(os.Args) == 2 && os.Args[1] == "speed" {
+		speed()
+		return
+	}
 	out := bufio.NewWriter(os.Stdout)
 	defer out.Flush()
 	show := len(os.Args) > 4

@@ -149,7 +149,8 @@ func (w *world) run(steps int) {
 	defer func() {
 		if r := recover(); r != nil {
 			w.panicked = true
-			w.show(fmt.Sprint(r)); w.line("panic")
+			w.show(fmt.Sprint(r))
+			w.line("panic")
 		}
 	}()
 	for i := 0; i < steps; i++ {

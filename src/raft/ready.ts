@@ -1,8 +1,9 @@
 /**
  * What a node wants done next.
  *
- * Storage in step (`asyncStorageWrites` off): store `hardState`, `entries` and `snapshot`, and make them durable if
- * `mustSync`; a snapshot goes before entries, for both may come at once. Then send `messages`, apply `snapshot` and `committedEntries`, and call `advance`.
+ * Storage in step (`asyncStorageWrites` off): store `hardState`, `snapshot` and `entries`, the snapshot before the entries,
+ * for both may come at once; make them durable if `mustSync`, a snapshot always. Then send `messages`, apply `snapshot` and
+ * `committedEntries`, and call `advance`.
  *
  * Storage by messages (on): deal with `messages` alone, and never call `advance`. One to `localAppendThread` says what to
  * store, one to `localApplyThread` what to apply. Each thread works in order; when a message's work is done (for an

@@ -143,7 +143,9 @@ export class Unstable {
       this.#entries.length = this.#head + first - this.offset;
       this.offsetInProgress = Math.min(this.offsetInProgress, first);
     }
-    for (const entry of entries) this.#entries.push(entry);
+    // Empty is the rule: the last batch is stored before the next one comes.
+    if (this.#entries.length === 0) this.#entries = entries.slice();
+    else for (const entry of entries) this.#entries.push(entry);
   }
 
   /** Entries in [low, high), all of which must be held, cut to `maxBytes` encoded bytes but never to none. */

@@ -27,6 +27,8 @@ export class Judge {
   /** By index: the term of the entry that was committed there, and its text. */
   readonly #committedTerms: number[] = [];
   readonly #committedTexts: string[] = [];
+  /** By index: the term of the leader that committed it. */
+  readonly #committedIn: number[] = [];
   /** By index, where the configuration changed. */
   readonly #configurations = new Map<number, string>();
   readonly #lastTerm = new Map<MemberId, number>();
@@ -44,6 +46,7 @@ export class Judge {
     for (let at = 0; at <= index; at++) {
       this.#committedTerms.push(at === index ? term : 0);
       this.#committedTexts.push('');
+      this.#committedIn.push(0);
     }
   }
 
@@ -90,12 +93,14 @@ export class Judge {
     if (before !== undefined) return;
     this.#leaders.set(raft.term, id);
     this.counts.elections++;
-    // By log matching the last one vouches for those before it.
-    const term = this.#committedTerms[this.committed] as number;
+    // All that was committed in earlier terms; its votes may have been long on their way, and the others be ahead by now.
+    // By log matching the last entry vouches for those before it.
+    let due = this.committed;
+    while (due > 0 && (this.#committedIn[due] as number) >= raft.term) due--;
+    const { log } = raft;
     check(
-      raft.log.lastIndex() >= this.committed &&
-        (raft.log.matches(this.committed, term) || raft.log.firstIndex() > this.committed),
-      `node ${id} leads term ${raft.term} without the committed entry ${this.committed}`,
+      log.firstIndex() > due || log.matches(due, this.#committedTerms[due] as number),
+      `node ${id} leads term ${raft.term} without the committed entry ${due}`,
     );
   }
 
@@ -120,6 +125,7 @@ export class Judge {
       );
       this.#committedTerms.push(term);
       this.#committedTexts.push(textOf(entry));
+      this.#committedIn.push(node.raft.term);
       this.committed = index;
       this.counts.commits++;
       // Only a leader commits first; its configuration is the one that counts.

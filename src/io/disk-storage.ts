@@ -81,6 +81,8 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => I
     defragment: (done) => values.defragment(() => done(undefined)),
     close: (hardState) =>
       new Promise((resolve) => {
+        // The member has stopped, and did not ask for what is written now.
+        persisted = () => {};
         if (hardState !== undefined) writer.append({ entries: [], hardState, snapshot: undefined, mustSync: false });
         started.stop(() => resolve(values.close()));
       }),

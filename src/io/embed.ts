@@ -5,6 +5,7 @@ import { memberIdOf } from '../cluster/ids.js';
 import type { Member as ClusterMember } from '../cluster/member.js';
 import { type MemberOptions, memberDefaults } from '../member/options.js';
 import { takeDataDir } from './data-dir.js';
+import type { DataDirLock } from './data-dir-lock.js';
 import { diskStorage } from './disk-storage.js';
 import { endpointsOf } from './endpoints.js';
 import { type Host, startHost } from './host.js';
@@ -44,10 +45,11 @@ export async function startMember(options: EmbedOptions = {}): Promise<EmbeddedM
     isLearner: false,
   };
   const urls = listenClientUrls.split(',');
+  let lock: DataDirLock | undefined;
   const open = async (identity: () => Storage['identity']): Promise<Storage> => {
     if (dir === 'memory') return memoryStorage(identity());
     const observeSync = (seconds: number) => counters.disk.walFsyncSeconds.observe(seconds);
-    await takeDataDir(dir, log);
+    lock = await takeDataDir(dir, log);
     return diskStorage(
       { dir, walDir: '', unsafeNoFsync: false, walsMax: 5, snapshotsMax: 5, log, observeSync },
       identity,
@@ -77,8 +79,14 @@ export async function startMember(options: EmbedOptions = {}): Promise<EmbeddedM
         }),
     },
     log,
-  );
+  ).catch((cause: unknown) => {
+    lock?.release();
+    throw cause;
+  });
   await host.ready;
-  const close = () => host.stop();
+  const close = async () => {
+    await host.stop();
+    lock?.release();
+  };
   return { clientUrl: host.clientUrls[0] ?? '', clientUrls: host.clientUrls, close, [Symbol.asyncDispose]: close };
 }

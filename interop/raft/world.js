@@ -14,6 +14,7 @@ import {
   refusals,
   silent,
 } from '../../dist/raft/index.js';
+import { checkInvariants } from '../../dist/raft/invariants.js';
 import { confChangeTransition, confChangeType, entryType, messageType } from '../../dist/wire/raftpb/types.js';
 
 const utf8 = (text) => Buffer.from(text);
@@ -368,6 +369,7 @@ export class World {
   }
 
   #status(n) {
+    checkInvariants(n.raw.raft);
     const { softState, hardState, applied, leadTransferee, configuration, progress } = n.raw.status();
     // Go's status forgets autoLeave, though its node does not; what comes of it is seen in the messages.
     const config = describeConfiguration({ ...configuration, autoLeave: false });

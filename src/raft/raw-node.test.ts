@@ -111,6 +111,19 @@ test('strangers and impostors are turned away', () => {
   equal(node.step(empty), 'proposalDropped');
 });
 
+test('an append that no leader can have sent is ignored', () => {
+  const storage = storageOf(1, 2);
+  const node = new RawNode(configure(storage, { applied: 2 }));
+  const entry = (index: number, term: number) => ({ type: 0, term, index, data: noBytes }) as const;
+  const append = { ...newMessage(messageType.app, id(1)), from: id(2), term: 5, index: 2, logTerm: 1 };
+  for (const entries of [[entry(4, 2)], [entry(3, 2), entry(5, 2)], [entry(3, 3), entry(4, 2)], [entry(3, 6)]]) {
+    node.step({ ...append, entries });
+    equal(node.raft.log.lastIndex(), 2);
+  }
+  node.step({ ...append, entries: [entry(3, 2), entry(4, 3)] });
+  equal(node.raft.log.lastIndex(), 4);
+});
+
 test('a new group gets its first members, once', () => {
   const storage = new MemoryStorage();
   const node = new RawNode(configure(storage, { asyncStorageWrites: true }));

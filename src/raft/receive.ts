@@ -8,6 +8,12 @@ import type { Raft } from './raft.js';
 
 export function receiveAppend(raft: Raft, append: Message): void {
   const { log } = raft;
+  if (!isConsistent(append)) {
+    raft.logger.error(
+      `${raft.name} ignored a MsgApp from ${idToHex(append.from)} whose entries do not follow each other`,
+    );
+    return;
+  }
   const answer = newMessage(messageType.appResp, append.from);
   if (append.index < log.committed) {
     // Late or doubled: all that is committed here matches anyway.
@@ -31,6 +37,18 @@ export function receiveAppend(raft: Raft, append: Message): void {
   answer.rejectHint = hint.index;
   answer.logTerm = hint.term;
   raft.send(answer);
+}
+
+/** A leader's entries follow each other and its terms never fall; none is of a term to come. What is not so, no leader sent. */
+function isConsistent({ index, logTerm, term, entries }: Message): boolean {
+  let atIndex = index;
+  let atTerm = logTerm;
+  for (const entry of entries) {
+    atIndex++;
+    if (entry.index !== atIndex || entry.term < atTerm) return false;
+    atTerm = entry.term;
+  }
+  return atTerm <= term;
 }
 
 export function receiveHeartbeat(raft: Raft, heartbeat: Message): void {

@@ -8,6 +8,7 @@ import { check } from '../base/check.js';
 import { type MemberId, noMember } from '../base/ids.js';
 import { type Configuration, describeConfiguration } from '../raft/configuration.js';
 import type { MemoryStorage, RawNode } from '../raft/index.js';
+import { checkInvariants } from '../raft/invariants.js';
 import { type Entry, type Message, messageType } from '../wire/raftpb/types.js';
 
 /** What the judge may look at. */
@@ -64,11 +65,8 @@ export class Judge {
       );
       this.#lastVote.set(id, { term: raft.term, vote: raft.vote });
     }
+    checkInvariants(raft);
     const { log } = raft;
-    check(
-      log.applied <= log.applying && log.applying <= log.committed && log.committed <= log.lastIndex(),
-      `node ${id}: applied <= applying <= committed <= last: ${log}`,
-    );
     const last = this.#lastCommit.get(id) ?? 0;
     check(log.committed >= last, `node ${id}: the commit index never falls while it runs`);
     if (log.committed > last) {

@@ -34,10 +34,13 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => I
   const { dir, log } = options;
   const snapDir = join(dir, 'member', 'snap');
   mkdirSync(snapDir, { recursive: true, mode: privateMode });
+  const snaps = new SnapDirectory(new NodeDisk(), snapDir, checksum, log);
+  snaps.clean();
   let persisted: (batches: number) => void = () => {};
   const started = startWal({
     directory: options.walDir === '' ? join(dir, 'member', 'wal') : options.walDir,
     metadata: () => metadataBytes(identity()),
+    from: snaps.newest()?.metadata,
     log,
     persisted: (batches) => persisted(batches),
     unsafeNoFsync: options.unsafeNoFsync,
@@ -48,8 +51,6 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => I
   const { wal, writer } = started;
   const found = decodeMetadata(wal.tail.metadata);
   if (found === undefined) throw new Error(`the log in ${dir} does not say whose it is`);
-  const snaps = new SnapDirectory(new NodeDisk(), snapDir, checksum, log);
-  snaps.clean();
   const fatal = (what: string, cause: unknown) => {
     log.error(what, { error: cause instanceof Error ? cause.message : String(cause) });
     process.exit(diskFailedExitCode);

@@ -7,7 +7,16 @@
 import type { Bytes } from '../base/bytes.js';
 import type { Log } from '../base/log.js';
 import type { DiskFailure } from '../wire/wal/disk.js';
-import { createWal, type OpenWal, openWal, type WalRefusal, walExists } from '../wire/wal/open.js';
+import {
+  createWal,
+  type OpenOptions,
+  type OpenWal,
+  openWal,
+  type WalOpening,
+  type WalRefusal,
+  walExists,
+} from '../wire/wal/open.js';
+import type { StartPosition } from '../wire/wal/replay.js';
 import { WalWriter } from '../wire/wal/writer.js';
 import { checksum } from './checksum.js';
 import { NodeDisk } from './disk.js';
@@ -25,6 +34,8 @@ export interface WalOptions {
   /** For a log that has to be made: `metadataBytes` of the member. */
   readonly metadata: () => Bytes;
   readonly log: LogEvents;
+  /** The newest snapshot that has a file: when the log records it, segments before it need not be read. */
+  readonly from?: StartPosition | undefined;
   /** `batches` more are durable, in order. */
   readonly persisted: (batches: number) => void;
   readonly unsafeNoFsync: boolean;
@@ -60,7 +71,7 @@ export function startWal(options: WalOptions): WalStart {
   const disk = new NodeDisk({ unsafeNoFsync, observe });
   const open = { disk, directory, checksum };
   const opening = walExists(disk, directory)
-    ? openWal(open)
+    ? openFrom(open, options.from)
     : { ok: true as const, wal: createWal(open, options.metadata()) };
   if (!opening.ok) return opening;
   const { wal } = opening;
@@ -78,6 +89,13 @@ export function startWal(options: WalOptions): WalStart {
     writer.close(stopped);
   };
   return { ok: true, wal, writer, stop };
+}
+
+/** A snapshot's file is written before the log records it, so the log may not know the newest; then it is read from where it can be. */
+function openFrom(open: OpenOptions, from: StartPosition | undefined): WalOpening {
+  if (from === undefined) return openWal(open);
+  const opening = openWal({ ...open, from });
+  return opening.ok ? opening : openWal(open);
 }
 
 function tell(wal: OpenWal, log: LogEvents): void {

@@ -118,7 +118,9 @@ export function openWal(options: OpenOptions): WalOpening {
   if ('refusal' in end) return { ok: false, refusal: end.refusal };
   const failure = replay.finish();
   if (failure !== undefined) return refuse(failure);
-  const snapshot = replay.newestSnapshot();
+  const { from } = options;
+  const snapshot =
+    from === undefined ? replay.newestSnapshot() : replay.snapshots.findLast(({ index }) => index === from.index);
   const last = selected.at(-1);
   if (replay.metadata === undefined || snapshot === undefined || last === undefined)
     return refuse('wal: no metadata or committed snapshot found');

@@ -1,6 +1,6 @@
 /** Runs one command of this project's own tools, its output passed through; a failure ends the caller with its exit code. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -19,16 +19,18 @@ export const node = (script, args = [], options = {}) => run(process.execPath, [
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 export const tool = (name, args) => run(bin(name), args);
 
-/** Installs what the lock file names, unless it is there already. */
+/** Installs what the lock file names, unless it is there already: npm notes in `node_modules` what it has put there. */
 export function install() {
-  const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
-  const stamp = join(root, 'node_modules', '.quorate-lock');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock && statSync(bin('tsc'), { throwIfNoEntry: false }))
-    return;
+  const wanted = packagesOf(join(root, 'package-lock.json'));
+  const noted = join(root, 'node_modules', '.package-lock.json');
+  const there = existsSync(noted) ? packagesOf(noted) : {};
+  const isThere = ([place, { version, optional }]) => place === '' || optional || there[place]?.version === version;
+  if (Object.entries(wanted).every(isThere)) return;
   console.log('installing dependencies (npm ci)');
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { stdio: ['ignore', 'ignore', 'inherit'] });
-  writeFileSync(stamp, lock);
 }
+
+const packagesOf = (lock) => JSON.parse(readFileSync(lock, 'utf8')).packages;
 
 export function build() {
   tool('tsc', ['-b']);

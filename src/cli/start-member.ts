@@ -7,18 +7,24 @@ import { diskStorage } from '../io/disk-storage.js';
 import { endpointsOf } from '../io/endpoints.js';
 import { startHost } from '../io/host.js';
 import { memberDefaults } from '../member/options.js';
+import { keepaliveDefaults } from '../wire/http2/pings.js';
 import { autoCompactionOf } from './auto-compaction.js';
+import { featureEnabled, featureGates, featureNames } from './feature-gates.js';
 import type { Config } from './options.js';
 import type { RunningMember } from './quorate.js';
+import { startFields } from './start-fields.js';
 
 export async function startConfigured(config: Config, log: Log): Promise<RunningMember> {
   const counters = new Counters();
+  log.info('configuring peer listeners', { 'listen-peer-urls': config.listenPeerUrls });
+  log.info('configuring client listeners', { 'listen-client-urls': config.listenClientUrls });
   const host = await startHost(
     {
       member: memberOptions(config),
       bootstrap: () => firstMembers(config),
-      openStorage: (identity) =>
-        diskStorage(
+      openStorage(identity) {
+        log.info('starting an etcd server', startFields(config));
+        return diskStorage(
           {
             dir: config.dataDir,
             walDir: config.walDir,
@@ -29,15 +35,21 @@ export async function startConfigured(config: Config, log: Log): Promise<Running
             observeSync: (seconds) => counters.disk.walFsyncSeconds.observe(seconds),
           },
           identity,
-        ),
-      listenClientUrls: config.listenClientUrls,
+        );
+      },
+      urls: {
+        dataDir: config.dataDir,
+        advertisePeerUrls: config.initialAdvertisePeerUrls,
+        listenPeerUrls: config.listenPeerUrls,
+        advertiseClientUrls: config.advertiseClientUrls,
+        listenClientUrls: config.listenClientUrls,
+        listenMetricsUrls: config.listenMetricsUrls,
+      },
       listenClientHttpUrls: config.listenClientHttpUrls,
-      listenMetricsUrls: config.listenMetricsUrls,
-      listenPeerUrls: config.listenPeerUrls,
       maxTxnOps: config.maxTxnOps,
       progressNotifyMs: config.watchProgressNotifyIntervalMs || 600_000,
       counters,
-      grpc: {},
+      grpc: grpcLimits(config),
       handlers: (assembled) =>
         endpointsOf(assembled, {
           rules: { cors: config.cors, hostWhitelist: config.hostWhitelist },
@@ -45,13 +57,33 @@ export async function startConfigured(config: Config, log: Log): Promise<Running
           counters,
           extensiveMetrics: config.metrics === 'extensive',
           argv: process.argv.slice(1),
-          features: [],
+          features: featureNames.map((name) => [
+            name,
+            featureGates[name].stage,
+            featureEnabled(config.featureGates, name),
+          ]),
         }),
     },
     log,
   );
   return { ready: host.ready, stopped: new Promise<void>(() => {}), stop: () => host.stop() };
 }
+
+/** As etcd hands them to grpc-go: what is 0 leaves grpc-go's own default in force. */
+function grpcLimits(config: Config) {
+  const pings = config.grpcKeepaliveIntervalMs > 0 && config.grpcKeepaliveTimeoutMs > 0;
+  return {
+    concurrentStreamsMax: config.maxConcurrentStreams,
+    keepalive: {
+      permitWithoutStream: false,
+      minTimeMs: config.grpcKeepaliveMinTimeMs > 0 ? config.grpcKeepaliveMinTimeMs : grpcGoMinTimeMs,
+      intervalMs: pings ? config.grpcKeepaliveIntervalMs : keepaliveDefaults.intervalMs,
+      timeoutMs: pings ? config.grpcKeepaliveTimeoutMs : keepaliveDefaults.timeoutMs,
+    },
+  };
+}
+
+const grpcGoMinTimeMs = 5 * 60 * 1000;
 
 function memberOptions(config: Config) {
   const autoCompaction = autoCompactionOf(config);

@@ -55,9 +55,12 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => I
     log.error(what, { error: cause instanceof Error ? cause.message : String(cause) });
     process.exit(diskFailedExitCode);
   };
-  const values = openStoredValues(join(snapDir, 'values'), {
+  const path = join(snapDir, 'values');
+  const beganMs = performance.now();
+  const values = openStoredValues(path, {
     onFatal: (cause) => fatal('the value store cannot be written; stopping', cause),
   });
+  log.info('opened backend db', { path, took: millisecondsText(performance.now() - beganMs) });
   return {
     identity: found,
     values,
@@ -88,4 +91,9 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => I
         started.stop(() => resolve(values.close()));
       }),
   };
+}
+
+/** As Go prints a duration of less than a second. */
+function millisecondsText(ms: number): string {
+  return ms >= 1000 ? `${ms / 1000}s` : `${Math.round(ms * 1000) / 1000}ms`;
 }

@@ -9,7 +9,6 @@ import type { Server } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { Chores } from '../base/chores.js';
 import type { Counters, MethodCounters } from '../base/counters.js';
-import { idToHex } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { clusterIdOf } from '../cluster/ids.js';
 import type { Member as ClusterMember } from '../cluster/member.js';
@@ -24,8 +23,10 @@ import { createGrpcServer, type GrpcServerOptions } from '../wire/grpc/server.js
 import type { Method } from '../wire/grpc/service.js';
 import { createHttp1Server, http1Limits } from './http1.js';
 import { inflaters } from './inflate.js';
+import type { ListenPlace } from './listen-place.js';
 import { Listener } from './listener.js';
 import { Loop } from './loop.js';
+import { type MemberUrls, Milestones } from './milestones.js';
 import type { Identity, Storage } from './storage.js';
 import { Turn } from './turn.js';
 
@@ -36,10 +37,8 @@ const closeGraceMs = 5000;
 
 export interface HostOptions {
   readonly member: Omit<MemberOptions, 'memberId' | 'clusterId'>;
-  readonly listenClientUrls: readonly string[];
+  readonly urls: MemberUrls;
   readonly listenClientHttpUrls: readonly string[];
-  readonly listenMetricsUrls: readonly string[];
-  readonly listenPeerUrls: readonly string[];
   readonly maxTxnOps: number;
   readonly progressNotifyMs: number;
   readonly counters: Counters;
@@ -88,13 +87,19 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   };
   const clientUrls: string[] = [];
   const close = (graceMs: number) => Promise.all(Object.values(listeners).map((listener) => listener.close(graceMs)));
+  const milestones = new Milestones(log, options.member.name, options.urls);
+  const { urls } = options;
+  const bound = { peer: [] as ListenPlace[], client: [] as ListenPlace[], clientHttp: [] as ListenPlace[] };
   let storage: Storage;
   try {
-    for (const url of options.listenPeerUrls) await listeners.peer.listen(url);
-    for (const url of options.listenClientUrls)
-      clientUrls.push(withPort(url, (await listeners.client.listen(url)).port));
-    for (const url of options.listenClientHttpUrls) await listeners.clientHttp.listen(url);
-    for (const url of options.listenMetricsUrls) await listeners.metrics.listen(url);
+    for (const url of urls.listenPeerUrls) bound.peer.push(await listeners.peer.listen(url));
+    for (const url of urls.listenClientUrls) {
+      const place = await listeners.client.listen(url);
+      bound.client.push(place);
+      clientUrls.push(withPort(url, place.port));
+    }
+    for (const url of options.listenClientHttpUrls) bound.clientHttp.push(await listeners.clientHttp.listen(url));
+    for (const url of urls.listenMetricsUrls) await listeners.metrics.listen(url);
     storage = await options.openStorage(() => identityOf(options.bootstrap()));
   } catch (cause) {
     await close(0);
@@ -113,6 +118,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     values: storage.values,
   };
   const { identity } = storage;
+  milestones.opened(identity, storage.recovered);
   const assembled = assemble(
     { ...options.member, ...identity },
     { world, log, recovered: storage.recovered, founders: () => options.bootstrap().founders },
@@ -128,18 +134,18 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   for (const [path, counters] of countMethods(options.counters, services)) counted.set(path, counters);
   const loop = new Loop(turn, chores, assembled, offered.watch);
   handlers = options.handlers(assembled, loop);
-  log.info('starting local member', {
-    'local-member-id': idToHex(identity.memberId),
-    'cluster-id': idToHex(identity.clusterId),
-  });
+  milestones.restored(identity, assembled.store.revision, assembled.members.version);
 
   listeners.peer.release();
+  milestones.servingPeers(bound.peer);
   listeners.metrics.release();
   const ready = new Promise<void>((resolve) => {
     assembled.duties.whenPublished(() => {
-      log.info('ready to serve client requests');
+      milestones.ready();
       listeners.client.release();
       listeners.clientHttp.release();
+      milestones.servingClients(bound.client, apart ? 'grpc' : 'grpc+http');
+      milestones.servingClients(bound.clientHttp, 'http');
       resolve();
     });
   });
@@ -147,15 +153,16 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {
-    log.info('closing etcd server', { name: options.member.name });
+    milestones.closing();
     await Promise.all([listeners.client.close(closeGraceMs), listeners.clientHttp.close(closeGraceMs)]);
+    milestones.leadershipKept(identity, assembled.member.isLeader);
     assembled.member.stop();
     loop.stop();
     await close(0);
     // What is applied is made durable, so that the next start has nothing to apply again.
     await new Promise<void>((resolve) => assembled.checkpoints.finish(resolve));
     await storage.close(assembled.member.takeUnwrittenHardState());
-    log.info('closed etcd server', { name: options.member.name });
+    milestones.closed();
   };
   return {
     assembled,

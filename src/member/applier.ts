@@ -8,7 +8,8 @@ import type { Outcome } from '../apply/outcome.js';
 import type { StateMachine } from '../apply/state-machine.js';
 import { type Bytes, utf8 } from '../base/bytes.js';
 import { check } from '../base/check.js';
-import { type MemberId, noMember } from '../base/ids.js';
+import { idToHex, type MemberId, noMember } from '../base/ids.js';
+import type { Log } from '../base/log.js';
 import type { MembershipBook } from '../cluster/book.js';
 import { snapshotImage } from '../cluster/snapshot-image.js';
 import type { ValueStore } from '../mvcc/value-store.js';
@@ -37,6 +38,7 @@ export class Applier implements Checkpointed {
   readonly #machine: StateMachine;
   readonly #members: MembershipBook;
   readonly #values: ValueStore;
+  readonly #log: Log;
   readonly #request = new InternalRaftRequest();
   applied: number;
   appliedTerm: number;
@@ -46,10 +48,19 @@ export class Applier implements Checkpointed {
   idHi = 0;
   idLo = 0;
 
-  constructor(machine: StateMachine, members: MembershipBook, values: ValueStore, from: AppliedPosition) {
-    this.#machine = machine;
-    this.#members = members;
-    this.#values = values;
+  constructor(
+    parts: {
+      readonly machine: StateMachine;
+      readonly members: MembershipBook;
+      readonly values: ValueStore;
+      readonly log: Log;
+    },
+    from: AppliedPosition,
+  ) {
+    this.#machine = parts.machine;
+    this.#members = parts.members;
+    this.#values = parts.values;
+    this.#log = parts.log;
     this.applied = from.index;
     this.appliedTerm = from.term;
     this.confState = from.confState;
@@ -100,11 +111,23 @@ export class Applier implements Checkpointed {
       return { kind: 'refused', error, revision };
     }
     this.confState = node.applyConfChange(change);
+    const isNew = this.#members.member(change.nodeId) === undefined;
     for (const { bucket, key, value } of this.#members.apply(change)) {
       if (value === undefined) this.#values.deleteRecord(bucket, utf8(key));
       else this.#values.setRecord(bucket, utf8(key), value);
     }
+    if (isNew) this.#tellAdded(change.nodeId);
     return { kind: 'done', revision };
+  }
+
+  #tellAdded(id: MemberId): void {
+    const added = this.#members.member(id);
+    if (added === undefined) return;
+    this.#log.info('added member', {
+      'added-peer-id': idToHex(id),
+      'added-peer-peer-urls': added.peerUrls,
+      'added-peer-is-learner': added.isLearner,
+    });
   }
 
   record(): void {

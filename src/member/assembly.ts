@@ -89,7 +89,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
   const machine = new StateMachine({ store, kv, leases, alarms, members });
 
   const applied = appliedPosition(values, recovered);
-  const applier = new Applier(machine, members, values, applied);
+  const applier = new Applier({ machine, members, values, log }, applied);
   const storage = raftStorage(recovered, applied);
   const node = new RawNode({
     ...defaults,

@@ -31,7 +31,7 @@ export function step(raft: Raft, message: Message): Refusal | undefined {
       return undefined;
     case messageType.storageAppendResp:
       if (message.index !== 0) raft.log.unstable.stableTo(message.index, message.logTerm);
-      if (message.snapshot !== undefined) snapshotStored(raft, message.snapshot);
+      if (message.snapshot !== undefined) snapshotPersisted(raft, message.snapshot);
       return undefined;
     case messageType.storageApplyResp: {
       const last = message.entries[message.entries.length - 1];
@@ -105,7 +105,7 @@ function answerLate(raft: Raft, message: Message): void {
       );
     }
     // A snapshot holds what is committed, whatever the term.
-    if (message.snapshot !== undefined) snapshotStored(raft, message.snapshot);
+    if (message.snapshot !== undefined) snapshotPersisted(raft, message.snapshot);
   } else {
     logger.info(
       `${name} [term: ${raft.term}] ignored a ${describeMessageType(type)} message with lower term from ${idToHex(from)} [term: ${message.term}]`,
@@ -113,7 +113,7 @@ function answerLate(raft: Raft, message: Message): void {
   }
 }
 
-function snapshotStored(raft: Raft, snapshot: Snapshot): void {
+function snapshotPersisted(raft: Raft, snapshot: Snapshot): void {
   raft.log.unstable.stableSnapshotTo(snapshot.metadata.index);
   appliedTo(raft, snapshot.metadata.index, 0);
 }

@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import { noBytes } from '../base/bytes.js';
 import type { Random } from '../base/random.js';
 import { forSeeds } from '../base/seeds.js';
+import { entrySize } from '../wire/raftpb/codec.js';
 import type { Entry } from '../wire/raftpb/types.js';
-import { encodedSize, noLimit } from './entry-size.js';
+import { noLimit } from './entry-size.js';
 import { Log } from './log.js';
 import { silent } from './logger.js';
 import { emptyConfState, MemoryStorage } from './memory-storage.js';
@@ -144,7 +145,7 @@ function checkSlice(log: Log, all: readonly Entry[], compacted: number, random: 
   const expected: Entry[] = [];
   let size = 0;
   for (const one of all.slice(low - 1, high - 1)) {
-    size += encodedSize(one);
+    size += entrySize(one);
     if (size > maxBytes && expected.length > 0) break;
     expected.push(one);
   }

@@ -7,6 +7,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../base/log.js';
+import { emptyLog, type RecoveredLog } from '../member/assembly.js';
 import { decodeMetadata, metadataBytes } from '../wire/wal/records.js';
 import { SnapDirectory } from '../wire/wal/snap-directory.js';
 import { checksum } from './checksum.js';
@@ -48,7 +49,7 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => I
     observe: (tookMs) => options.observeSync(tookMs / 1000),
   });
   if (!started.ok) throw new Error(started.refusal.text);
-  const { wal, writer } = started;
+  const { wal, writer, stop } = started;
   const found = decodeMetadata(wal.tail.metadata);
   if (found === undefined) throw new Error(`the log in ${dir} does not say whose it is`);
   const fatal = (what: string, cause: unknown) => {
@@ -61,13 +62,18 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => I
     onFatal: (cause) => fatal('the value store cannot be written; stopping', cause),
   });
   log.info('opened backend db', { path, took: millisecondsText(performance.now() - beganMs) });
+  let recovered: RecoveredLog = {
+    snapshot: wal.snapshot,
+    hardState: wal.hardState.term === 0 ? undefined : wal.hardState,
+    entries: wal.entries,
+  };
   return {
     identity: found,
     values,
-    recovered: {
-      snapshot: wal.snapshot,
-      hardState: wal.hardState.term === 0 ? undefined : wal.hardState,
-      entries: wal.entries,
+    takeRecovered() {
+      const taken = recovered;
+      recovered = emptyLog;
+      return taken;
     },
     append: (batch) => writer.append(batch),
     onPersisted(tell) {
@@ -88,7 +94,7 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => I
         // The member has stopped, and did not ask for what is written now.
         persisted = () => {};
         if (hardState !== undefined) writer.append({ entries: [], hardState, snapshot: undefined, mustSync: false });
-        started.stop(() => resolve(values.close()));
+        stop(() => resolve(values.close()));
       }),
   };
 }

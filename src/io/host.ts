@@ -118,10 +118,11 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     values: storage.values,
   };
   const { identity } = storage;
-  milestones.opened(identity, storage.recovered);
+  const recovered = storage.takeRecovered();
+  milestones.opened(identity, recovered);
   const assembled = assemble(
     { ...options.member, ...identity },
-    { world, log, recovered: storage.recovered, founders: () => options.bootstrap().founders },
+    { world, log, recovered, founders: () => options.bootstrap().founders },
   );
   storage.onPersisted((batches) => {
     for (let i = 0; i < batches; i++) assembled.member.persisted();

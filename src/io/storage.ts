@@ -15,7 +15,8 @@ export interface Storage {
   /** Whose log it is. */
   readonly identity: Identity;
   readonly values: ValueStore;
-  readonly recovered: RecoveredLog;
+  /** What the log held at start. Handed over once: the entries are the member's from then on, and go when it lets them go. */
+  takeRecovered(): RecoveredLog;
   /** Writes to the log; `onPersisted` is told as batches become durable, in order. */
   append(batch: WalBatch): void;
   onPersisted(tell: (batches: number) => void): void;
@@ -49,7 +50,7 @@ export function memoryStorage(identity: Identity): Storage {
   return {
     identity,
     values: new PromptValues(),
-    recovered: emptyLog,
+    takeRecovered: () => emptyLog,
     append() {
       if (waiting++ === 0) setImmediate(tell);
     },

@@ -6,7 +6,8 @@
  *
  * The value store is committed every 100 ms or 10,000 entries, its records (applied index, term, membership) in the same
  * transaction. A snapshot is taken at an index that the value store has made durable, never ahead of it; only then may
- * the log before it go.
+ * the log before it go. Entries may be large, so their bytes count as well as their number: what raft holds of the log in
+ * memory stays near `logBytesMax`.
  */
 import type { MemoryStorage } from '../raft/memory-storage.js';
 import type { ConfState, Snapshot } from '../wire/raftpb/types.js';
@@ -14,8 +15,10 @@ import type { World } from './world.js';
 
 export interface CheckpointLimits {
   readonly snapshotCount: number;
-  /** Entries kept in memory behind a snapshot, for followers that lag. */
+  /** Entries kept in memory behind a snapshot, for followers that lag; a member without any keeps none. */
   readonly catchUpEntries: number;
+  /** Bytes of entries in memory that bring a snapshot before its time: half of them may stay behind it. */
+  readonly logBytesMax: number;
   readonly commitIntervalMs: number;
   readonly commitEntries: number;
 }
@@ -81,7 +84,12 @@ export class Checkpoints {
 
   /** Entries have been applied: a long row of them is not left to the clock. */
   applied(): void {
-    if (this.#state.applied - this.#recorded >= this.#limits.commitEntries) this.commit();
+    const { applied } = this.#state;
+    if (applied - this.#recorded >= this.#limits.commitEntries || this.#holdsTooMuch) this.commit();
+  }
+
+  get #holdsTooMuch(): boolean {
+    return this.#storage.dataBytes > this.#limits.logBytesMax;
   }
 
   tick(nowMs: number): void {
@@ -120,14 +128,22 @@ export class Checkpoints {
   }
 
   #snapshot(position: Position): void {
-    if (position.index - this.#snapshotIndex < this.#limits.snapshotCount) return;
+    const { snapshotCount, catchUpEntries, logBytesMax } = this.#limits;
+    if (position.index === this.#snapshotIndex) return;
+    if (position.index - this.#snapshotIndex < snapshotCount && !this.#holdsTooMuch) return;
     // One snapshot late, so that the record of the one that takes its place is durable by then.
     this.#world.release(this.#snapshotIndex);
     this.#snapshotIndex = position.index;
     const snapshot: Snapshot = { data: this.#state.image(), metadata: position };
-    this.#storage.createSnapshot(position.index, position.confState, snapshot.data);
+    const storage = this.#storage;
+    storage.createSnapshot(position.index, position.confState, snapshot.data);
     this.#world.saveSnapshot(snapshot, () => this.#persistSnapshot(snapshot));
-    const keepFrom = position.index - this.#limits.catchUpEntries;
-    if (keepFrom >= this.#storage.firstIndex()) this.#storage.compact(keepFrom);
+    const wanted = hasFollowers(position.confState) ? position.index - catchUpEntries : position.index;
+    const keepFrom = Math.min(position.index, Math.max(wanted, storage.indexBefore(logBytesMax / 2)));
+    if (keepFrom >= storage.firstIndex()) storage.compact(keepFrom);
   }
+}
+
+function hasFollowers({ voters, votersOutgoing, learners, learnersNext }: ConfState): boolean {
+  return voters.length + votersOutgoing.length + learners.length + learnersNext.length > 1;
 }

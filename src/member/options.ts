@@ -16,6 +16,8 @@ export interface MemberOptions {
   readonly quotaBytes: number;
   readonly snapshotCount: number;
   readonly catchUpEntries: number;
+  /** Bytes of log entries that may be held in memory before a snapshot is taken early. */
+  readonly logBytesMax: number;
   /** How often, and after how many entries, applied values are made durable in the background. */
   readonly commitIntervalMs: number;
   readonly commitEntries: number;
@@ -34,6 +36,7 @@ export const memberDefaults = {
   quotaBytes: 2 * 1024 ** 3,
   snapshotCount: 10_000,
   catchUpEntries: 5000,
+  logBytesMax: 64 * 1024 ** 2,
   commitIntervalMs: 100,
   commitEntries: 10_000,
   compactionBatchLimit: 1000,

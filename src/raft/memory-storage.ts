@@ -25,6 +25,7 @@ export class MemoryStorage implements Storage {
   #entries: Entry[] = [];
   #offset = 0;
   #offsetTerm = 0;
+  #dataBytes = 0;
 
   initialState(): { hardState: HardState | undefined; confState: ConfState } {
     return { hardState: this.#hardState, confState: this.#snapshot.metadata.confState };
@@ -62,6 +63,21 @@ export class MemoryStorage implements Storage {
     return this.#snapshot;
   }
 
+  /** What the entries carry, all together: nearly all the memory that the log takes. */
+  get dataBytes(): number {
+    return this.#dataBytes;
+  }
+
+  /** The last index that can be compacted away so that the entries behind it carry no more than `bytesMax`. */
+  indexBefore(bytesMax: number): number {
+    let bytes = 0;
+    for (let i = this.#entries.length - 1; i >= 0; i--) {
+      bytes += (this.#entries[i] as Entry).data.length;
+      if (bytes > bytesMax) return this.#offset + 1 + i;
+    }
+    return this.#offset;
+  }
+
   /** Replaces the log by a snapshot; false if the one held is as new or newer. */
   applySnapshot(snapshot: Snapshot): boolean {
     const held = this.#snapshot.metadata.index;
@@ -69,6 +85,7 @@ export class MemoryStorage implements Storage {
     if (held !== 0 && held >= snapshot.metadata.index) return false;
     this.#snapshot = snapshot;
     this.#entries = [];
+    this.#dataBytes = 0;
     this.#offset = snapshot.metadata.index;
     this.#offsetTerm = snapshot.metadata.term;
     return true;
@@ -92,7 +109,9 @@ export class MemoryStorage implements Storage {
     if (index <= this.#offset) return false;
     check(index <= this.lastIndex(), 'compaction stays within the log');
     this.#offsetTerm = (this.#entries[index - this.#offset - 1] as Entry).term;
-    this.#entries = this.#entries.slice(index - this.#offset);
+    const count = index - this.#offset;
+    for (let i = 0; i < count; i++) this.#dataBytes -= (this.#entries[i] as Entry).data.length;
+    this.#entries = this.#entries.slice(count);
     this.#offset = index;
     return true;
   }
@@ -108,7 +127,12 @@ export class MemoryStorage implements Storage {
     }
     const at = first.index + skip - this.#offset - 1;
     check(at <= this.#entries.length, 'the log has no gap');
+    for (let i = at; i < this.#entries.length; i++) this.#dataBytes -= (this.#entries[i] as Entry).data.length;
     if (at < this.#entries.length) this.#entries.length = at;
-    for (let i = skip; i < entries.length; i++) this.#entries.push(entries[i] as Entry);
+    for (let i = skip; i < entries.length; i++) {
+      const entry = entries[i] as Entry;
+      this.#entries.push(entry);
+      this.#dataBytes += entry.data.length;
+    }
   }
 }

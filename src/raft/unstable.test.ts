@@ -133,6 +133,46 @@ test('the log over storage and tail', () => {
   });
 });
 
+test('what a follower takes of an append, and commits by it', () => {
+  forSeeds(20_000, (random) => {
+    const log = new Log(new MemoryStorage(), silent, noLimit);
+    // Two logs that part somewhere: at an index where both have the same term, they are the same up to there.
+    const grow = (from: readonly Entry[], term: number) => {
+      const grown = [...from];
+      let of = term;
+      for (let left = random.below(5); left > 0; left--) {
+        of += random.below(2);
+        grown.push(entry(grown.length + 1, of));
+      }
+      return grown;
+    };
+    const shared = grow([], 1);
+    const ours = grow(shared, 2);
+    const theirs = grow(shared, random.pick([3, 4]) + (ours.at(-1)?.term ?? 0));
+    const committed = random.below(shared.length + 1);
+    log.append(ours);
+    log.commitTo(committed);
+    const after = random.below(theirs.length + 1);
+    const sent = theirs.slice(after, after + random.below(4));
+    const leaderCommit = random.below(theirs.length + 1);
+    const afterTerm = theirs[after - 1]?.term ?? 0;
+    const matches = (ours[after - 1]?.term ?? 0) === afterTerm && after <= ours.length;
+
+    const last = log.maybeAppend(after, afterTerm, sent, leaderCommit);
+    if (!matches) {
+      equal(last, undefined);
+      deepEqual(log.slice(1, log.lastIndex() + 1, noLimit), ours);
+      return;
+    }
+    equal(last, after + sent.length);
+    const conflicts = sent.some(({ index, term }) => ours[index - 1]?.term !== term);
+    const expected = conflicts ? [...ours.slice(0, after), ...sent] : ours;
+    deepEqual(log.slice(1, log.lastIndex() + 1, noLimit), expected);
+    // It vouches for no more than what it brings: what comes after it may be another leader's.
+    equal(log.committed, Math.max(committed, Math.min(leaderCommit, after + sent.length)));
+  });
+});
+
 function checkSlice(log: Log, all: readonly Entry[], compacted: number, random: Random): void {
   const low = 1 + random.below(all.length + 1);
   const high = low + random.below(all.length + 2 - low);

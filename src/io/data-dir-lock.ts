@@ -18,6 +18,9 @@ export interface DataDirLock {
   release(): void;
 }
 
+/** The answer when a member of this process has the directory. */
+export const heldByUs = 'this process already';
+
 /** The directories that members of this very process hold: the kernel's locks would not always tell them apart. */
 const ours = new Set<string>();
 
@@ -25,7 +28,7 @@ const ours = new Set<string>();
 export async function lockDataDir(dataDir: string): Promise<DataDirLock | string> {
   const { dev, ino } = statSync(dataDir, { bigint: true });
   const identity = `${dev}-${ino}`;
-  if (ours.has(identity)) return 'this process already';
+  if (ours.has(identity)) return heldByUs;
   ours.add(identity);
   const taken = await lockAgainstOthers(dataDir, identity).finally(() => ours.delete(identity));
   if (typeof taken === 'string') return taken;

@@ -2,13 +2,14 @@
  * Taking a data directory: it must be there, writable, and this process alone must use it.
  *
  * etcd waits for ever for whoever holds its database. Here a start waits for as long as a predecessor may take to end,
- * and then says in one line who is in the way: a supervisor sees a failed start rather than one that hangs.
+ * and then says in one line who is in the way: a supervisor sees a failed start rather than one that hangs. A member of this
+ * very process is not waited for: who started it can wait for its end.
  */
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../base/log.js';
-import { type DataDirLock, lockDataDir } from './data-dir-lock.js';
+import { type DataDirLock, heldByUs, lockDataDir } from './data-dir-lock.js';
 import { faultText } from './fault.js';
 
 const privateMode = 0o700;
@@ -24,7 +25,7 @@ export async function takeDataDir(dir: string, log: Log, waitMs = waitMsMax): Pr
   for (let tries = 0; ; tries++) {
     const lock = await lockDataDir(dir);
     if (typeof lock !== 'string') return lock;
-    if (performance.now() - beganMs >= waitMs)
+    if (lock === heldByUs || performance.now() - beganMs >= waitMs)
       throw new Error(`data directory ${dir} is in use by ${lock}: db file is flocked by another process`);
     if (tries === 0)
       log.warn('db file is flocked by another process, or taking too long', { 'data-dir': dir, 'used-by': lock });

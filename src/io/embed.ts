@@ -89,9 +89,14 @@ export async function startMember(options: EmbedOptions = {}): Promise<EmbeddedM
     throw cause;
   });
   await host.ready;
-  const close = async () => {
+  const stop = async () => {
     await host.stop();
     lock?.release();
+  };
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= stop();
+    return closing;
   };
   return { clientUrl: host.clientUrls[0] ?? '', clientUrls: host.clientUrls, close, [Symbol.asyncDispose]: close };
 }

@@ -120,8 +120,9 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   const { identity } = storage;
   const recovered = storage.takeRecovered();
   milestones.opened(identity, recovered);
+  const published = options.member.clientUrls.map((url) => clientUrls[urls.listenClientUrls.indexOf(url)] ?? url);
   const assembled = assemble(
-    { ...options.member, ...identity },
+    { ...options.member, ...identity, clientUrls: published },
     { world, log, recovered, founders: () => options.bootstrap().founders },
   );
   storage.onPersisted((batches) => {

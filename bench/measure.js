@@ -109,5 +109,7 @@ function holds({ atLeast = 0, atMost = Infinity, below = Infinity }, ratio, own)
 
 function median(values) {
   const sorted = values.filter((value) => value !== undefined).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  const middle = sorted.length / 2;
+  if (sorted.length === 0 || !Number.isInteger(middle)) return sorted[Math.floor(middle)];
+  return (sorted[middle - 1] + sorted[middle]) / 2;
 }

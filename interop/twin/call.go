@@ -48,7 +48,8 @@ func describe(err error) string {
 	if !ok {
 		return err.Error()
 	}
-	return fmt.Sprintf("%d %s", s.Code(), s.Message())
+	// Go's protobuf writes one of two kinds of space into its errors, as its build happens to be.
+	return fmt.Sprintf("%d %s", s.Code(), strings.ReplaceAll(s.Message(), "\u00a0", " "))
 }
 
 // unary sends one request to both sides and compares the answers after `mask` has removed what may differ.

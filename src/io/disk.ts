@@ -40,7 +40,18 @@ export interface DiskOptions {
 /** Where the platform has no such flag, Node has no such constant. */
 const writeThrough: number | undefined = constants.O_DSYNC;
 
-/** A write is never waited for on the thread: that saves 8 us of CPU for one client and no time, and a slow disk would hold up everyone. */
+/**
+ * A write no longer than this is waited for on this thread, while the disk is known to be quick. Two changes of threads cost little on an
+ * idle machine and milliseconds on a busy one, where each has to wait for a core; a longer write carries many requests, and goes on beside.
+ */
+const waitedBytesMax = 2048;
+/**
+ * A waited write that took longer than this was slow: the next ones go beside, twice as many after each further slow one, and then
+ * waiting is tried again. (How long a write beside takes says little of the disk: it has waited for a core, too.)
+ */
+const quickMs = 1;
+const besideMax = 256;
+
 export class NodeDisk implements Disk {
   readonly #options: DiskOptions;
 
@@ -139,6 +150,9 @@ class NodeFile implements DiskFile {
   /** Whether a write has to be followed by a sync. */
   readonly #syncAfter: boolean;
   #sizeBytes: number;
+  /** Short writes that go beside before one is waited for again, and how many that were last time. */
+  #beside = 1;
+  #besideLast = 1;
 
   // The write that is under way.
   #bytes: Uint8Array = noBytes;
@@ -149,6 +163,7 @@ class NodeFile implements DiskFile {
   #done: Done = () => {};
   readonly #wrote = (error: Error | null, count: number) => this.#onWritten(error, count);
   readonly #synced = (error: Error | null) => this.#onSynced(error);
+  readonly #finishWaited = () => this.#onSynced(null);
 
   constructor(
     readonly path: string,
@@ -174,7 +189,23 @@ class NodeFile implements DiskFile {
     this.#offset = offset;
     this.#done = done;
     this.#startedMs = performance.now();
-    write(this.#descriptor, bytes, 0, length, offset, this.#wrote);
+    if (length <= waitedBytesMax && this.#beside-- <= 0) this.#writeWaiting();
+    else write(this.#descriptor, bytes, 0, length, offset, this.#wrote);
+  }
+
+  /** `done` comes when the stack has ended, as it would from another thread. */
+  #writeWaiting(): void {
+    try {
+      this.writeNow(this.#bytes, this.#length, this.#offset);
+    } catch (error) {
+      const failure = error instanceof DiskFailure ? error : failureOf(error, this.path);
+      queueMicrotask(() => this.#finish(failure));
+      return;
+    }
+    const slow = performance.now() - this.#startedMs > quickMs;
+    this.#besideLast = slow ? Math.min(this.#besideLast * 2, besideMax) : 1;
+    this.#beside = slow ? this.#besideLast : 0;
+    queueMicrotask(this.#finishWaited);
   }
 
   truncate(sizeBytes: number, done: Done): void {

@@ -2,6 +2,7 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import type { Bytes } from '../../base/bytes.js';
 import { type DecodeFailure, decodeFailure } from '../proto/failure.js';
+import { wellTyped } from '../proto/well-typed.js';
 
 export type Generated<Schema extends DescMessage> =
   | { readonly ok: true; readonly message: MessageShape<Schema> }
@@ -17,6 +18,9 @@ export function decodeGenerated<Schema extends DescMessage>(
   try {
     return { ok: true, message: fromBinary(schema, bytes.subarray(start, end)) };
   } catch (fault) {
+    const cleaned = wellTyped(schema, bytes, start, end);
+    if (cleaned !== undefined && cleaned.length < end - start)
+      return decodeGenerated(schema, cleaned, 0, cleaned.length);
     // The strict text decoder throws a TypeError of its own; all else is about the wire format.
     return { ok: false, failure: fault instanceof TypeError ? decodeFailure.invalidUtf8 : decodeFailure.malformed };
   }

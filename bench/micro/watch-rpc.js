@@ -4,8 +4,8 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { WatchRequestSchema } from '../../dist/gen/etcdserverpb/rpc_pb.js';
-import { WatchMethod } from '../../dist/rpc/watch.js';
 import { SoloMember } from '../../dist/rpc/solo-member.js';
+import { WatchMethod } from '../../dist/rpc/watch.js';
 
 class CountingCall {
   writable = true;
@@ -34,7 +34,10 @@ for (const call of calls) {
   method.open(call);
   for (let i = 0; i < 100; i++) {
     const value = { key };
-    const bytes = toBinary(WatchRequestSchema, create(WatchRequestSchema, { requestUnion: { case: 'createRequest', value } }));
+    const bytes = toBinary(
+      WatchRequestSchema,
+      create(WatchRequestSchema, { requestUnion: { case: 'createRequest', value } }),
+    );
     method.message(call, bytes, 0, bytes.length);
   }
 }
@@ -46,4 +49,6 @@ for (let run = 0; run < 8; run++) {
   for (let i = 0; i < count; i++) member.put(key, value);
   best = Math.min(best, Number(process.hrtime.bigint() - start) / count);
 }
-console.log(`one put for 1,000 watchers on 10 connections: ${(best / 1000).toFixed(1)} us, ${(best / 1000).toFixed(0)} ns a watcher`);
+console.log(
+  `one put for 1,000 watchers on 10 connections: ${(best / 1000).toFixed(1)} us, ${(best / 1000).toFixed(0)} ns a watcher`,
+);

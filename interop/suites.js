@@ -1,7 +1,20 @@
 /** What is proven with other people's programs: each suite is a script of its own that exits non-zero on a failure. */
 export const suites = [
   { name: 'h2spec', script: 'interop/h2spec/run.js', needs: ['go'], proves: 'HTTP/2 conformance, strict mode too' },
+  {
+    name: 'grpc',
+    script: 'interop/grpc/run.js',
+    needs: ['go'],
+    proves: 'calls end as on a Go server, frames by hand too',
+  },
   { name: 'wal', script: 'interop/wal/run.js', needs: ['go'], proves: 'Go reads our log, and we read its' },
+  {
+    name: 'transcripts',
+    script: 'interop/raft/transcripts.js',
+    needs: ['go'],
+    proves: "raft says what etcd's says, line by line",
+  },
+  { name: 'raft', script: 'interop/raft/twin.js', needs: ['go'], proves: 'raft equals that of Go over random streams' },
   {
     name: 'clients',
     script: 'interop/clients/run.js',

@@ -23,8 +23,10 @@ export default async function* report(events) {
       files.push(file);
     }
     if (data.nesting === 0) file.ms += data.details.duration_ms;
-    if (data.skip !== undefined && data.skip !== false) file.skipped++;
-    else if (type === 'test:pass') file.passed++;
+    if (data.skip !== undefined && data.skip !== false) {
+      file.skipped++;
+      yield `skipped ${path}: ${data.name}${data.skip === true ? '' : ` (${data.skip})`}\n`;
+    } else if (type === 'test:pass') file.passed++;
     else {
       file.failed++;
       yield `\nFAILED ${path}: ${data.name}\n${textOf(data.details.error)}\n\n`;

@@ -22,5 +22,11 @@ export const suites = [
     proves: 'clients of four languages',
   },
   { name: 'twin', script: 'interop/twin/run.js', needs: ['go'], proves: 'every answer equals that of Go etcd' },
+  {
+    name: 'raft',
+    script: 'interop/raft/twin.js',
+    needs: ['go'],
+    proves: "raft does step by step what Go's library does",
+  },
   { name: 'crash', script: 'interop/crash/run.js', needs: [], proves: 'kill -9 loses no acknowledged write' },
 ];

@@ -14,7 +14,6 @@ export const suites = [
     needs: ['go'],
     proves: "raft says what etcd's says, line by line",
   },
-  { name: 'raft', script: 'interop/raft/twin.js', needs: ['go'], proves: 'raft equals that of Go over random streams' },
   {
     name: 'clients',
     script: 'interop/clients/run.js',

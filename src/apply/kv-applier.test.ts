@@ -249,19 +249,24 @@ function readable({ response }: ResponseOp): unknown {
   }
 }
 
-/** Whether a key would be put twice, or changed after it was put: such a transaction never gets to the store. */
-function isLegal(plainly: Plainly, txn: TxnMessage, put: Set<string>): boolean {
+/**
+ * Whether a key would be put twice, or both put and deleted: such a transaction never gets to the store. Only a deletion with
+ * an open end may stand before a put of what it deletes.
+ */
+function isLegal(plainly: Plainly, txn: TxnMessage, put: Set<string>, deleted: ((key: string) => boolean)[]): boolean {
   return plainly.chosen(txn).every(({ request }) => {
-    if (request.case === 'requestTxn') return isLegal(plainly, request.value, put);
+    if (request.case === 'requestTxn') return isLegal(plainly, request.value, put, deleted);
     if (request.case === 'requestDeleteRange') {
       const [key, end] = [textOf(request.value.key), endOf(request.value.rangeEnd)];
-      return ![...put].some((each) => (end === undefined ? each === key : each >= key && (end === '' || each < end)));
+      const covers = (each: string) => (end === undefined ? each === key : each >= key && (end === '' || each < end));
+      if (end !== '') deleted.push(covers);
+      return ![...put].some(covers);
     }
     if (request.case !== 'requestPut') return true;
     const key = textOf(request.value.key);
     const first = !put.has(key);
     put.add(key);
-    return first;
+    return first && !deleted.some((covers) => covers(key));
   });
 }
 
@@ -273,7 +278,7 @@ test('random transactions', () => {
       const message = drawTxn(random);
       const plainly = new Plainly(pair.naive);
       plainly.choose(message);
-      if (!isLegal(plainly, message, new Set())) continue;
+      if (!isLegal(plainly, message, new Set(), [])) continue;
       const wanted = !random.oneIn(5);
       const outcome = pair.txn(message, wanted);
       const [refusal] = plainly.refusal(message);

@@ -28,16 +28,20 @@ export function putCost(request: PutRequest): number {
   return keyOverheadBytes + (request.keyEnd - request.keyStart) + (request.valueEnd - request.valueStart);
 }
 
-/** The dearer of both branches, whichever will be taken. */
-export function txnCost(request: TxnRequest): number {
-  return Math.max(opsCost(request.success), opsCost(request.failure));
+/** Transactions within transactions deeper than this are refused, for the stack has an end; see `rpc/validate-txn.ts`. */
+export const txnDepthMax = 1000;
+
+/** The dearer of both branches, whichever will be taken. It is asked before the validation, so of any depth. */
+export function txnCost(request: TxnRequest, depth = 1): number {
+  if (depth > txnDepthMax) return 0;
+  return Math.max(opsCost(request.success, depth), opsCost(request.failure, depth));
 }
 
-function opsCost(ops: readonly RequestOp[]): number {
+function opsCost(ops: readonly RequestOp[], depth: number): number {
   let cost = 0;
   for (const op of ops) {
     if (op.kind === 'put') cost += putCost(op);
-    else if (op.kind === 'txn') cost += txnCost(op);
+    else if (op.kind === 'txn') cost += txnCost(op, depth + 1);
   }
   return cost;
 }

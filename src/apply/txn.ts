@@ -9,6 +9,7 @@
  */
 import { type Bytes, compareBytes, noBytes } from '../base/bytes.js';
 import { Slab } from '../base/slab.js';
+import { KeyState } from '../mvcc/key-index.js';
 import { RangeCursor } from '../mvcc/range-cursor.js';
 import type { Store } from '../mvcc/store.js';
 import type { WriteTxn } from '../mvcc/write-txn.js';
@@ -42,8 +43,9 @@ export class TxnApplier {
   /** Whether each transaction's compares hold, in the order they are met. */
   #path: boolean[] = [];
   #step = 0;
-  /** Writes that were checked so far, as far as they tell whether a key is there. */
-  #writes: (PutRequest | DeleteRangeRequest)[] = [];
+  /** All keys from here on are deleted by what was checked so far. */
+  #deletedFrom: Bytes | undefined;
+  readonly #state = new KeyState();
 
   constructor(store: Store, kv: KvApplier) {
     this.#store = store;
@@ -56,7 +58,7 @@ export class TxnApplier {
     this.#path = [];
     this.#choose(request);
     this.#step = 0;
-    this.#writes = [];
+    this.#deletedFrom = undefined;
     const error = this.#check(request);
     if (error !== undefined) return { kind: 'refused', error, revision: this.#store.revision };
     this.#step = 0;
@@ -104,7 +106,7 @@ export class TxnApplier {
       case 'put':
         return this.#checkPut(op);
       case 'deleteRange':
-        this.#writes.push(op);
+        this.#checkDelete(op);
         return undefined;
       case 'txn':
         return this.#check(op);
@@ -123,27 +125,22 @@ export class TxnApplier {
   #checkPut(request: PutRequest): ErrorName | undefined {
     if (request.hasLease && !this.#store.leases.has(request.lease)) return 'leaseNotFound';
     if ((request.ignoreValue || request.ignoreLease) && !this.#willBeThere(request.key)) return 'keyNotFound';
-    this.#writes.push(request);
     return undefined;
   }
 
+  #checkDelete({ key, rangeEnd }: DeleteRangeRequest): void {
+    if (openEnd(rangeEnd) !== undefined) return;
+    if (this.#deletedFrom === undefined || compareBytes(key, this.#deletedFrom) < 0) this.#deletedFrom = key;
+  }
+
   /**
-   * Whether `key` will be alive when the checked operations have been done. Only a deletion with an open end can stand
-   * before a put of what it deletes; etcd 3.7.1 crashes there when the put asks for what was there before.
+   * Whether `key` will be alive when the checked operations have been done. A valid transaction writes each key once, but
+   * for deletions with an open end: one can stand before a put of what it deletes. etcd 3.7.1 crashes there when the put
+   * asks for what was there before.
    */
   #willBeThere(key: Bytes): boolean {
-    for (let i = this.#writes.length - 1; i >= 0; i--) {
-      const write = this.#writes[i] as PutRequest | DeleteRangeRequest;
-      const order = compareBytes(key, write.key);
-      if (write.kind === 'put') {
-        if (order === 0) return true;
-        continue;
-      }
-      const end = openEnd(write.rangeEnd);
-      const single = write.rangeEndStart === write.rangeEndEnd;
-      if (single ? order === 0 : order >= 0 && (end === undefined || compareBytes(key, end) < 0)) return false;
-    }
-    return this.#store.get(key) !== undefined;
+    if (this.#deletedFrom !== undefined && compareBytes(key, this.#deletedFrom) >= 0) return false;
+    return this.#store.index.find(key, this.#state);
   }
 
   #execute(txn: WriteTxn, request: TxnRequest, wanted: boolean): void {

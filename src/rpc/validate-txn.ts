@@ -7,6 +7,7 @@
  * - a nested put meets all deletes of its parent, but only of those nested transactions that stand before it;
  * - a deletion that ends at "\0", which means "to the last key", is taken for the empty range that it is as bytes.
  */
+import { txnDepthMax } from '../apply/quota.js';
 import { type Bytes, compareBytes } from '../base/bytes.js';
 import type { ErrorName } from '../wire/errors.js';
 import type { DeleteRangeRequest, PutRequest } from '../wire/messages/kv-requests.js';
@@ -15,27 +16,27 @@ import { validateDeleteRange, validatePut, validateRange } from './validate.js';
 
 /** `opsMax` is the flag `max-txn-ops`: of each list, and a nested transaction gets what its parent leaves. */
 export function validateTxn(txn: TxnRequest, opsMax: number): ErrorName | undefined {
-  const refused = validateOps(txn, opsMax);
+  const refused = validateOps(txn, opsMax, 1);
   if (refused !== undefined) return refused;
   return disjoint(txn.success) && disjoint(txn.failure) ? undefined : 'duplicateKey';
 }
 
-function validateOps(txn: TxnRequest, opsMax: number): ErrorName | undefined {
+function validateOps(txn: TxnRequest, opsMax: number, depth: number): ErrorName | undefined {
   const ops = Math.max(txn.compare.length, txn.success.length, txn.failure.length);
-  if (ops > opsMax) return 'tooManyOps';
+  if (ops > opsMax || depth > txnDepthMax) return 'tooManyOps';
   for (const compare of txn.compare) if (compare.keyStart === compare.keyEnd) return 'emptyKey';
-  return validateList(txn.success, opsMax - ops) ?? validateList(txn.failure, opsMax - ops);
+  return validateList(txn.success, opsMax - ops, depth) ?? validateList(txn.failure, opsMax - ops, depth);
 }
 
-function validateList(list: readonly RequestOp[], opsMax: number): ErrorName | undefined {
+function validateList(list: readonly RequestOp[], opsMax: number, depth: number): ErrorName | undefined {
   for (const op of list) {
-    const refused = validateOp(op, opsMax);
+    const refused = validateOp(op, opsMax, depth);
     if (refused !== undefined) return refused;
   }
   return undefined;
 }
 
-function validateOp(op: RequestOp, opsMax: number): ErrorName | undefined {
+function validateOp(op: RequestOp, opsMax: number, depth: number): ErrorName | undefined {
   switch (op.kind) {
     case 'range':
       return validateRange(op);
@@ -44,7 +45,7 @@ function validateOp(op: RequestOp, opsMax: number): ErrorName | undefined {
     case 'deleteRange':
       return validateDeleteRange(op);
     case 'txn':
-      return validateOps(op, opsMax);
+      return validateOps(op, opsMax, depth + 1);
     case 'empty':
       return 'keyNotFound';
   }

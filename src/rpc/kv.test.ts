@@ -1,0 +1,80 @@
+// Proves: no request, however it is nested, repeated or large, brings the key-value service down or holds it up.
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { test } from 'node:test';
+import { KvApplier } from '../apply/kv-applier.js';
+import { Chores } from '../base/chores.js';
+import type { Method } from '../wire/grpc/service.js';
+import { Writer } from '../wire/proto/writer.js';
+import { kvMethods } from './kv.js';
+import { RecordingCall } from './recording-call.js';
+import { SoloMember } from './solo-member.js';
+
+function start(maxTxnOps = 128) {
+  const member = new SoloMember();
+  const { answers, store } = member;
+  const kv = new KvApplier(store, Number.POSITIVE_INFINITY);
+  const chores = new Chores();
+  const methods = new Map(
+    kvMethods({ answers, store, kv, chores, maxTxnOps, maxRequestBytes: 1_572_864, outOfSpace() {} }),
+  );
+  const call = (name: string, message: Uint8Array) => {
+    const made = new RecordingCall(methods.get(`/etcdserverpb.KV/${name}`) as Method);
+    made.write(message);
+    member.settle();
+    while (chores.run(0) === 0);
+    return made;
+  };
+  return { member, call };
+}
+
+/** A field of bytes. */
+function field(tag: number, ...parts: Uint8Array[]): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const writer = new Writer();
+  writer.byte(tag);
+  writer.varint(length);
+  for (const part of parts) writer.raw(part, 0, part.length);
+  return writer.copy();
+}
+
+const text = (value: string) => Buffer.from(value);
+const success = 0x12;
+const nested = 0x22;
+const statusOf = ({ status }: RecordingCall) => [status?.code, status?.text];
+
+test('a transaction nested deeper than the stack is refused', () => {
+  let txn: Uint8Array = new Uint8Array(0);
+  for (let depth = 0; depth < 4990; depth++) txn = field(success, field(nested, txn));
+  const refused = [3, 'etcdserver: too many operations in txn request'];
+  for (const maxTxnOps of [128, 100_000]) deepEqual(statusOf(start(maxTxnOps).call('Txn', txn)), refused);
+});
+
+test('many puts that keep what is there are looked up once each', () => {
+  const { member, call } = start();
+  const ignoreLease = Uint8Array.of(0x30, 1);
+  const parents: Uint8Array[] = [];
+  for (let i = 0; i < 64; i++) {
+    const puts: Uint8Array[] = [];
+    for (let j = 0; j < 64; j++) {
+      const key = text(`${i}/${j}`);
+      member.put(key, text('v'));
+      puts.push(field(success, field(0x12, field(0x0a, key), ignoreLease)));
+    }
+    parents.push(field(success, field(nested, ...puts)));
+  }
+  const beganMs = performance.now();
+  const answered = call('Txn', Buffer.concat(parents));
+  deepEqual(statusOf(answered), [0, '']);
+  ok(performance.now() - beganMs < 1000);
+  equal(member.store.revision, 1 + 64 * 64 + 1);
+});
+
+test('a put that keeps the value of what an open-ended deletion took is refused', () => {
+  const { member, call } = start();
+  member.put(text('a'), text('1'));
+  member.put(text('b'), text('2'));
+  const deletion = field(success, field(0x1a, field(0x0a, text('b')), field(0x12, Uint8Array.of(0))));
+  const put = (key: string) => field(success, field(0x12, field(0x0a, text(key)), Uint8Array.of(0x28, 1)));
+  deepEqual(statusOf(call('Txn', Buffer.concat([deletion, put('b')]))), [3, 'etcdserver: key not found']);
+  deepEqual(statusOf(call('Txn', Buffer.concat([deletion, put('a')]))), [0, '']);
+});

@@ -105,6 +105,9 @@ export function maintenanceMethods(answers: Answers, keeper: Keeper): [string, M
   ];
 }
 
+/** etcd answers the flag as it was given, and any negative number means none. */
+const noQuota = -1n;
+
 function status(answers: Answers, keeper: Keeper) {
   const { front } = answers;
   return {
@@ -113,7 +116,7 @@ function status(answers: Answers, keeper: Keeper) {
     storageVersion: clusterVersion,
     dbSize: BigInt(keeper.sizeBytes()),
     dbSizeInUse: BigInt(Math.floor(keeper.sizeInUseBytes())),
-    dbSizeQuota: BigInt(keeper.quotaBytes),
+    dbSizeQuota: keeper.quotaBytes === Number.POSITIVE_INFINITY ? noQuota : BigInt(keeper.quotaBytes),
     leader: front.leader,
     raftIndex: BigInt(keeper.raftIndex),
     raftAppliedIndex: BigInt(keeper.appliedIndex),
@@ -128,7 +131,7 @@ function faults(front: MemberFront, alarms: AlarmBook): string[] {
   const missing = front.leader === noMember ? [errors.noLeader.text] : [];
   const raised = alarms.list(AlarmType.NONE).map(({ memberId, alarm }) => {
     const member = memberId === noMember ? '' : `memberID:${memberId} `;
-    return `${member}alarm:${AlarmType[alarm]}`;
+    return `${member}alarm:${AlarmType[alarm] ?? alarm}`;
   });
   return [...missing, ...raised];
 }

@@ -55,6 +55,11 @@ export class StateMachine {
     this.#kv = parts.kv;
   }
 
+  /** Rises while history is being compacted, which changes the store between entries. */
+  get compactionSlices(): number {
+    return this.#store.compactor.slices;
+  }
+
   get revision(): number {
     return this.#store.revision;
   }

@@ -66,6 +66,10 @@ export class Applier implements Checkpointed {
     this.confState = from.confState;
   }
 
+  get changes(): number {
+    return this.applied + this.#machine.compactionSlices;
+  }
+
   get revision(): number {
     return this.#machine.revision;
   }

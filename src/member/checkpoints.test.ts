@@ -22,7 +22,7 @@ function run(voters: readonly bigint[], count: number): { readonly bytesMax: num
   const storage = new MemoryStorage();
   const values = new MemoryValues();
   const confState = { ...emptyConfState, voters: voters as (typeof emptyConfState)['voters'] };
-  const state = { applied: 0, appliedTerm: 1, confState, record() {}, image: () => noBytes };
+  const state = { applied: 0, appliedTerm: 1, confState, changes: 0, record() {}, image: () => noBytes };
   const snapshots: number[] = [];
   const persistSnapshot = ({ metadata }: Snapshot) => snapshots.push(metadata.index);
   const world = {
@@ -39,7 +39,7 @@ function run(voters: readonly bigint[], count: number): { readonly bytesMax: num
   let bytesMax = 0;
   for (let index = 1; index <= count; index++) {
     storage.append([{ type: 0, term: 1, index, data: new Uint8Array(entryBytes) }]);
-    state.applied = index;
+    state.applied = state.changes = index;
     checkpoints.applied();
     bytesMax = Math.max(bytesMax, storage.dataBytes);
     // The disk takes as long as ten entries.

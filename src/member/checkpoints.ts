@@ -28,6 +28,8 @@ export interface Checkpointed {
   readonly applied: number;
   readonly appliedTerm: number;
   readonly confState: ConfState;
+  /** Rises with all that changes the values: entries, and the slices of a compaction. */
+  readonly changes: number;
   /** Writes applied index, term and membership into the value store's records. */
   record(): void;
   /** The membership image that a `.snap` file carries. */
@@ -50,6 +52,7 @@ export class Checkpoints {
   #afterCommit: (() => void) | undefined;
   #commitAtMs = 0;
   #recorded: number;
+  #recordedChanges: number;
   #durable: number;
   #snapshotIndex: number;
 
@@ -70,6 +73,7 @@ export class Checkpoints {
     this.#persistSnapshot = parts.persistSnapshot;
     this.#snapshotIndex = parts.snapshotIndex;
     this.#recorded = this.#durable = parts.state.applied;
+    this.#recordedChanges = parts.state.changes;
   }
 
   /** Entries up to here are in the value store for good. */
@@ -101,7 +105,7 @@ export class Checkpoints {
   /** Starts making what is applied durable, unless a commit is under way or there is nothing new. */
   commit(done: () => void = () => {}): void {
     if (this.#committing) return;
-    if (this.#state.applied === this.#recorded) return done();
+    if (this.#state.changes === this.#recordedChanges) return done();
     this.#committing = true;
     const position = {
       index: this.#state.applied,
@@ -109,6 +113,7 @@ export class Checkpoints {
       confState: this.#state.confState,
     };
     this.#recorded = position.index;
+    this.#recordedChanges = this.#state.changes;
     this.#state.record();
     this.#world.values.commit(() => {
       this.#committing = false;
@@ -119,6 +124,14 @@ export class Checkpoints {
       this.#afterCommit = undefined;
       after?.();
     });
+  }
+
+  /**
+   * Notes in the records how far the state is. Whoever has the value store commit without us says so first: values of
+   * entries that the records do not count would be made a second time after a crash.
+   */
+  record(): void {
+    this.#state.record();
   }
 
   /** Makes all that is applied durable, and tells when it is. */

@@ -58,6 +58,8 @@ export class Compactor {
 
   /** When `step` is to be called next; infinite when there is nothing to do. */
   nextStepAtMs = Number.POSITIVE_INFINITY;
+  /** Slices done since the start that changed the values. */
+  slices = 0;
   /** Keys dropped since the start, for the metrics. */
   droppedTotal = 0;
 
@@ -179,6 +181,7 @@ export class Compactor {
 
   #walkValues(job: Job, nowMs: number): void {
     const { values } = this.#store;
+    this.slices++;
     this.#seen = this.#seenBytes = 0;
     this.#gone = [];
     const [main, sub] = [this.#nextMain, this.#nextSub];

@@ -12,7 +12,7 @@ export function keeperOf(
   chores: Chores,
   defragment: (done: (failed: string | undefined) => void) => void,
 ): Keeper {
-  const { member, store, alarms, options } = assembled;
+  const { member, store, alarms, options, checkpoints } = assembled;
   return {
     alarms,
     get raftIndex() {
@@ -24,7 +24,10 @@ export function keeperOf(
     quotaBytes: options.quotaBytes,
     sizeBytes: () => store.values.sizeBytes(),
     sizeInUseBytes: () => store.values.sizeInUseBytes(),
-    defragment,
+    defragment(done) {
+      checkpoints.record();
+      defragment(done);
+    },
     hash(done) {
       const job = new HashAllJob(store);
       chores.wake({

@@ -64,9 +64,9 @@ export function campaign(raft: Raft, kind: Campaign): void {
       raft.send(own);
       continue;
     }
-    raft.logger.info(
-      `${raft.name} [logterm: ${lastTerm}, index: ${lastIndex}] sent ${pre ? 'MsgPreVote' : 'MsgVote'} request to ${idToHex(id)} at term ${raft.term}`,
-    );
+    const what = pre ? 'MsgPreVote' : 'MsgVote';
+    const own = `${raft.name} [logterm: ${lastTerm}, index: ${lastIndex}]`;
+    raft.logger.info(`${own} sent ${what} request to ${idToHex(id)} at term ${raft.term}`);
     const request = newMessage(pre ? messageType.preVote : messageType.vote, id);
     request.term = term;
     request.index = lastIndex;
@@ -84,9 +84,14 @@ export function tickElection(raft: Raft): void {
   hup(raft, raft.config.preVote ? 'preElection' : 'election');
 }
 
+/** Who asks for a vote, and what its log is like. */
+export function describeAsker({ from, logTerm, index }: Message): string {
+  return `${idToHex(from)} [logterm: ${logTerm}, index: ${index}]`;
+}
+
 /** Answers a request for a vote, in this term or, for a pre-vote, in one to come. */
 export function answerVote(raft: Raft, request: Message): void {
-  const { log, name, logger } = raft;
+  const { log, logger } = raft;
   const pre = request.type === messageType.preVote;
   const mayVote =
     raft.vote === request.from || // The same vote again.
@@ -95,9 +100,8 @@ export function answerVote(raft: Raft, request: Message): void {
   // A learner votes too: it may have been made a voter without knowing it yet, and then its vote may be needed.
   const granted = mayVote && log.isUpToDate(request.index, request.logTerm);
   const what = pre ? 'MsgPreVote' : 'MsgVote';
-  const own = `${name} [logterm: ${log.lastTerm()}, index: ${log.lastIndex()}, vote: ${idToHex(raft.vote)}]`;
-  const theirs = `${idToHex(request.from)} [logterm: ${request.logTerm}, index: ${request.index}] at term ${raft.term}`;
-  logger.info(granted ? `${own} cast ${what} for ${theirs}` : `${own} rejected ${what} from ${theirs}`);
+  const theirs = `${describeAsker(request)} at term ${raft.term}`;
+  logger.info(`${raft.standing} ${granted ? `cast ${what} for` : `rejected ${what} from`} ${theirs}`);
   const answer = newMessage(pre ? messageType.preVoteResp : messageType.voteResp, request.from);
   answer.reject = !granted;
   // Granted, it repeats the term asked about, or the asker would take it for stale; refused, it shows our own.

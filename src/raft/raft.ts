@@ -87,6 +87,12 @@ export class Raft {
     return own !== undefined && !own.isLearner && this.log.unstable.snapshot === undefined;
   }
 
+  /** How log lines about votes name this node, its log and its vote. */
+  get standing(): string {
+    const { log } = this;
+    return `${this.name} [logterm: ${log.lastTerm()}, index: ${log.lastIndex()}, vote: ${idToHex(this.vote)}]`;
+  }
+
   get committedInTerm(): boolean {
     return this.log.termOrZero(this.log.committed) === this.term;
   }

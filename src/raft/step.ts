@@ -5,7 +5,7 @@ import { stepCandidate } from './candidate.js';
 import { encodeConfChange } from './conf-change-codec.js';
 import { describeConfiguration } from './configuration.js';
 import { describeMessageType } from './describe.js';
-import { answerVote, hup, isTransfer } from './election.js';
+import { answerVote, describeAsker, hup, isTransfer } from './election.js';
 import { encodedSizeOf, payloadSizeOf } from './entry-size.js';
 import { stepFollower } from './follower.js';
 import { stepLeader } from './leader.js';
@@ -56,13 +56,14 @@ export function step(raft: Raft, message: Message): Refusal | undefined {
 
 /** A message of a later term. Mostly that term becomes ours; false where the message is to be ignored. */
 function enterTerm(raft: Raft, message: Message): boolean {
-  const { log, logger, name } = raft;
+  const { logger, name } = raft;
   const { type } = message;
   const asksVote = type === messageType.vote || type === messageType.preVote;
   if (asksVote && !isTransfer(message) && hearsLeader(raft)) {
     // Thesis 4.2.3: who still hears of a leader helps nobody to unseat it, not even by taking over the term.
+    const remaining = raft.config.electionTicks - raft.electionElapsed;
     logger.info(
-      `${name} [logterm: ${log.lastTerm()}, index: ${log.lastIndex()}, vote: ${idToHex(raft.vote)}] ignored ${describeMessageType(type)} from ${idToHex(message.from)} [logterm: ${message.logTerm}, index: ${message.index}] at term ${raft.term}: lease is not expired (remaining ticks: ${raft.config.electionTicks - raft.electionElapsed})`,
+      `${raft.standing} ignored ${describeMessageType(type)} from ${describeAsker(message)} at term ${raft.term}: lease is not expired (remaining ticks: ${remaining})`,
     );
     return false;
   }
@@ -82,7 +83,7 @@ function hearsLeader(raft: Raft): boolean {
 
 /** A message of an earlier term: its sender is behind, or it was long on its way. */
 function answerLate(raft: Raft, message: Message): void {
-  const { log, logger, name, config } = raft;
+  const { logger, name, config } = raft;
   const { type, from } = message;
   if ((config.checkQuorum || config.preVote) && (type === messageType.heartbeat || type === messageType.app)) {
     // Its vote requests would be ignored by those who hear a leader, so it could neither lead nor come back. The answer's
@@ -90,9 +91,8 @@ function answerLate(raft: Raft, message: Message): void {
     raft.send(newMessage(messageType.appResp, from));
   } else if (type === messageType.preVote) {
     // Were it ignored, nodes with a higher term but a shorter log, and those without pre-vote, could wait for each other for ever.
-    logger.info(
-      `${name} [logterm: ${log.lastTerm()}, index: ${log.lastIndex()}, vote: ${idToHex(raft.vote)}] rejected ${describeMessageType(type)} from ${idToHex(from)} [logterm: ${message.logTerm}, index: ${message.index}] at term ${raft.term}`,
-    );
+    const asker = describeAsker(message);
+    logger.info(`${raft.standing} rejected ${describeMessageType(type)} from ${asker} at term ${raft.term}`);
     const answer = newMessage(messageType.preVoteResp, from);
     answer.term = raft.term;
     answer.reject = true;

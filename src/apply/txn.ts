@@ -170,6 +170,7 @@ export class TxnApplier {
 
   #range(txn: WriteTxn, request: RangeRequest): void {
     const cursor = this.#cursor;
+    txn.countRead();
     const op = beginOpRange(this.#body, txn.revision);
     // It was checked, and nothing can be compacted in between.
     cursor.open(request, txn.revision);

@@ -83,9 +83,33 @@ export class LeaseCounters {
   readonly ttlSeconds = new Histogram(doubling(1, 24));
 }
 
+/** Requests of one kind from clients that say they are of one version. */
+export class RequestCount {
+  count = 0;
+
+  constructor(
+    readonly type: 'unary' | 'stream',
+    readonly version: string,
+  ) {}
+}
+
+/** A client may call itself what it likes: beyond so many versions, all are of one. */
+const versionsMax = 100;
+
 export class ClientCounters {
   receivedBytes = 0;
   sentBytes = 0;
+  readonly requests: RequestCount[] = [];
+
+  /** Keep what this returns. */
+  requestsOf(type: 'unary' | 'stream', version: string): RequestCount {
+    const known = this.requests.find((each) => each.type === type && each.version === version);
+    if (known !== undefined) return known;
+    if (this.requests.length >= versionsMax && version !== 'other') return this.requestsOf(type, 'other');
+    const count = new RequestCount(type, version);
+    this.requests.push(count);
+    return count;
+  }
 }
 
 const grpcCodes = 17;

@@ -32,7 +32,7 @@ export async function startConfigured(config: Config, log: Log): Promise<Running
             walsMax: config.maxWals,
             snapshotsMax: config.maxSnapshots,
             log,
-            observeSync: (seconds) => counters.disk.walFsyncSeconds.observe(seconds),
+            counters: counters.disk,
           },
           identity,
         );
@@ -49,7 +49,7 @@ export async function startConfigured(config: Config, log: Log): Promise<Running
       maxTxnOps: config.maxTxnOps,
       progressNotifyMs: config.watchProgressNotifyIntervalMs || 600_000,
       counters,
-      grpc: grpcLimits(config),
+      grpc: { ...grpcLimits(config), ...(config.metrics === 'extensive' && { clock: () => performance.now() }) },
       handlers: (assembled) =>
         endpointsOf(assembled, {
           rules: { cors: config.cors, hostWhitelist: config.hostWhitelist },
@@ -96,6 +96,7 @@ function memberOptions(config: Config) {
     electionMs: config.electionTimeoutMs,
     preVote: config.preVote,
     maxRequestBytes: config.maxRequestBytes,
+    warningApplyMs: config.warningApplyDurationMs || memberDefaults.warningApplyMs,
     learnersMax: config.maxLearners,
     quotaBytes: quotaBytesOf(config.quotaBackendBytes),
     snapshotCount: config.snapshotCount || memberDefaults.snapshotCount,

@@ -237,6 +237,8 @@ export interface Identity {
   clusterVersion(): string | undefined;
   /** Members the cluster has, by hex id. */
   knownPeers(): readonly string[];
+  /** Alarms that stand. */
+  alarms(): readonly (readonly [memberId: string, alarm: string])[];
   /** Every gate with its stage and state. */
   features(): readonly (readonly [name: string, stage: string, on: boolean])[];
 }
@@ -248,6 +250,7 @@ export function etcdFamilies(counters: Counters, identity: Identity, extensive: 
     ...areaFamilies(counters.mvcc, mvccRows),
     ...areaFamilies(counters.lease, leaseRows),
     ...areaFamilies(counters.client, clientRows),
+    clientFamily(counters.client),
     ...timingFamilies(counters.server),
     ...identityFamilies(identity),
     ...grpcFamilies(counters.methods, extensive),
@@ -260,6 +263,15 @@ function areaFamilies<Area>(area: Area, rows: Rows<Area>): readonly Family[] {
     if (type !== 'histogram') return { name, help, type, samples: () => [[{}, Number(area[field])]] };
     return { name, help, type, samples: () => (value instanceof Histogram ? [[{}, value]] : []) };
   });
+}
+
+function clientFamily({ requests }: ClientCounters): Family {
+  return {
+    name: 'etcd_server_client_requests_total',
+    help: 'The total number of client requests per client version.',
+    type: 'counter',
+    samples: () => requests.map(({ type, version, count }) => [{ type, client_api_version: version }, count]),
+  };
 }
 
 function timingFamilies(server: ServerCounters): readonly Family[] {
@@ -318,6 +330,11 @@ function identityFamilies(identity: Identity): readonly Family[] {
     ),
     gauge('etcd_network_known_peers', 'The current number of known peers.', () =>
       identity.knownPeers().map((remote) => [{ Local: local, Remote: remote }, 1]),
+    ),
+    gauge(
+      'etcd_debugging_server_alarms',
+      "Alarms for every member in cluster. 1 for 'server_id' label with current ID. 2 for 'alarm_type' label with type of this alarm",
+      () => identity.alarms().map(([server_id, alarm_type]) => [{ server_id, alarm_type }, 1]),
     ),
     gauge('etcd_server_feature_enabled', 'Whether or not a feature is enabled. 1 is enabled, 0 is not.', () => {
       return identity.features().map(([name, stage, on]) => [{ name, stage }, on ? 1 : 0]);

@@ -49,6 +49,7 @@ const identity: Identity = {
   memberId: '96bb8698f482fc24',
   clusterVersion: () => '3.7.0',
   knownPeers: () => ['96bb8698f482fc24'],
+  alarms: () => [],
   features: () => [['FastLeaseKeepAlive', 'BETA', true]],
 };
 

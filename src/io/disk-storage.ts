@@ -6,6 +6,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DiskCounters } from '../base/counters.js';
 import type { Log } from '../base/log.js';
 import { emptyLog, type RecoveredLog } from '../member/assembly.js';
 import { decodeMetadata, metadataBytes } from '../wire/wal/records.js';
@@ -26,13 +27,13 @@ export interface DiskStorageOptions {
   readonly walsMax: number;
   readonly snapshotsMax: number;
   readonly log: Log;
-  /** Seconds of each write of the log that reached the disk. */
-  readonly observeSync: (seconds: number) => void;
+  /** Where each write of the log that reached the disk is measured. */
+  readonly counters: DiskCounters;
 }
 
 /** The directory must be taken (`takeDataDir`): what is in it is this process's alone. */
 export async function diskStorage(options: DiskStorageOptions, identity: () => Identity): Promise<Storage> {
-  const { dir, log } = options;
+  const { dir, log, counters } = options;
   const snapDir = join(dir, 'member', 'snap');
   mkdirSync(snapDir, { recursive: true, mode: privateMode });
   const snaps = new SnapDirectory(new NodeDisk(), snapDir, checksum, log);
@@ -46,7 +47,12 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => I
     persisted: (batches) => persisted(batches),
     unsafeNoFsync: options.unsafeNoFsync,
     walsMax: options.walsMax,
-    observe: (tookMs) => options.observeSync(tookMs / 1000),
+    observe(tookMs, bytes) {
+      // One call writes and syncs, so it is both.
+      counters.walFsyncSeconds.observe(tookMs / 1000);
+      counters.walWriteSeconds.observe(tookMs / 1000);
+      counters.walWriteBytes += bytes;
+    },
   });
   if (!started.ok) throw new Error(started.refusal.text);
   const { wal, writer, stop } = started;

@@ -34,7 +34,7 @@ export interface DiskOptions {
   /** Nothing is synced: a power failure may take everything. */
   readonly unsafeNoFsync?: boolean;
   /** How long a write took that had to reach the disk, for metrics and warnings. */
-  readonly observe?: (tookMs: number) => void;
+  readonly observe?: (tookMs: number, bytes: number) => void;
 }
 
 /** Where the platform has no such flag, Node has no such constant. */
@@ -245,7 +245,7 @@ class NodeFile implements DiskFile {
   }
 
   #onSynced(error: Error | null): void {
-    if (error === null) this.#options.observe?.(performance.now() - this.#startedMs);
+    if (error === null) this.#options.observe?.(performance.now() - this.#startedMs, this.#length);
     this.#finish(failureOf(error, this.path));
   }
 

@@ -48,10 +48,9 @@ export async function startMember(options: EmbedOptions = {}): Promise<EmbeddedM
   let lock: DataDirLock | undefined;
   const open = async (identity: () => Storage['identity']): Promise<Storage> => {
     if (dir === 'memory') return memoryStorage(identity());
-    const observeSync = (seconds: number) => counters.disk.walFsyncSeconds.observe(seconds);
     lock = await takeDataDir(dir, log);
     return diskStorage(
-      { dir, walDir: '', unsafeNoFsync: false, walsMax: 5, snapshotsMax: 5, log, observeSync },
+      { dir, walDir: '', unsafeNoFsync: false, walsMax: 5, snapshotsMax: 5, log, counters: counters.disk },
       identity,
     );
   };

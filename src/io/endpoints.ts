@@ -7,6 +7,7 @@ import { jsonText } from '../base/json.js';
 import type { Log } from '../base/log.js';
 import { clusterVersion } from '../base/version.js';
 import { memberJson } from '../cluster/member.js';
+import { AlarmType } from '../gen/etcdserverpb/rpc_pb.js';
 import type { AccessRules } from '../http/access.js';
 import { type ClientPort, clientHandler, metricsHandler, versionRoute } from '../http/client-port.js';
 import { etcdFamilies } from '../http/etcd-metrics.js';
@@ -44,6 +45,10 @@ export function endpointsOf(assembled: Assembled, options: EndpointOptions): End
     clusterVersion: () => members.version,
     knownPeers: () => members.list().map(({ id }) => idToHex(id)),
     features: () => options.features,
+    alarms: () =>
+      assembled.alarms
+        .list(AlarmType.NONE)
+        .map(({ memberId, alarm }) => [idToHex(memberId), AlarmType[alarm] ?? ''] as const),
   };
   const port: ClientPort = {
     probe: probeOf(assembled),

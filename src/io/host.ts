@@ -69,6 +69,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   const counted = new Map<string, MethodCounters>();
   const grpc = createGrpcServer(services, {
     counters: counted,
+    traffic: options.counters.client,
     ...options.grpc,
     messageBytesMax: options.member.maxRequestBytes + overheadBytes,
     inflate: inflaters,
@@ -123,7 +124,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   const published = options.member.clientUrls.map((url) => clientUrls[urls.listenClientUrls.indexOf(url)] ?? url);
   const assembled = assemble(
     { ...options.member, ...identity, clientUrls: published },
-    { world, log, recovered, founders: () => options.bootstrap().founders },
+    { world, log, recovered, counters: options.counters, founders: () => options.bootstrap().founders },
   );
   storage.onPersisted((batches) => {
     for (let i = 0; i < batches; i++) assembled.member.persisted();

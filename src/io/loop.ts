@@ -22,6 +22,7 @@ export class Loop {
   readonly #delay: NodeJS.Timeout;
   #rest: NodeJS.Timeout | undefined;
   #stopped = false;
+  #compactingSinceMs = -1;
   /** The longest that the loop was held since it was last asked. */
   #delayMsMax = 0;
   readonly #catchUp: Chore = { step: () => (this.#parts.hub.catchUp() ? 0 : Number.POSITIVE_INFINITY) };
@@ -78,7 +79,17 @@ export class Loop {
 
   #compactSlice(nowMs: number): number {
     const { compactor } = this.#parts.store;
-    if (compactor.nextStepAtMs <= nowMs) compactor.step(nowMs);
+    if (compactor.nextStepAtMs <= nowMs) {
+      if (this.#compactingSinceMs < 0) this.#compactingSinceMs = nowMs;
+      compactor.step(nowMs);
+      const { mvcc } = this.#parts.counters;
+      mvcc.compactionPauseMs.observe(performance.now() - nowMs);
+      if (compactor.idle) {
+        mvcc.compactionTotalMs.observe(performance.now() - this.#compactingSinceMs);
+        mvcc.lastCompactionSeconds = Math.floor(Date.now() / 1000);
+        this.#compactingSinceMs = -1;
+      }
+    }
     return compactor.idle ? Number.POSITIVE_INFINITY : Math.max(0, compactor.nextStepAtMs - nowMs);
   }
 

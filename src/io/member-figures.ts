@@ -3,7 +3,7 @@ import type { Counters } from '../base/counters.js';
 import { noMember } from '../base/ids.js';
 import type { Assembled } from '../member/assembly.js';
 
-export function readFigures({ member, store, hub, duties, options }: Assembled, counters: Counters): void {
+export function readFigures({ member, store, hub, duties, deadlines, options }: Assembled, counters: Counters): void {
   const { server, mvcc, lease } = counters;
   server.hasLeader = member.leader === noMember ? 0 : 1;
   server.isLeader = member.isLeader ? 1 : 0;
@@ -11,6 +11,7 @@ export function readFigures({ member, store, hub, duties, options }: Assembled, 
   server.proposalsCommitted = member.committed;
   server.proposalsApplied = member.applied;
   server.proposalsPending = member.pendingProposals;
+  server.proposalsFailed = member.failedProposals;
   server.quotaBackendBytes = options.quotaBytes;
   mvcc.currentRevision = store.revision;
   mvcc.compactRevision = store.compactedRevision;
@@ -23,5 +24,6 @@ export function readFigures({ member, store, hub, duties, options }: Assembled, 
   mvcc.slowWatchers = hub.slowWatchers;
   mvcc.eventsSent = hub.eventsSent;
   mvcc.compactedKeys = store.compactor.droppedTotal;
+  lease.renewed = deadlines.renewals;
   lease.expired = duties.leasesExpired;
 }

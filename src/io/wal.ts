@@ -42,7 +42,7 @@ export interface WalOptions {
   /** 0 keeps all. */
   readonly walsMax: number;
   /** Milliseconds of each write that reached the disk: `etcd_disk_wal_fsync_duration_seconds`. */
-  readonly observe?: (tookMs: number) => void;
+  readonly observe?: (tookMs: number, bytes: number) => void;
   /** Instead of ending the process. */
   readonly fatal?: (failure: DiskFailure) => void;
 }
@@ -63,9 +63,9 @@ export function logExists(directory: string): boolean {
 
 export function startWal(options: WalOptions): WalStart {
   const { directory, log } = options;
-  const observe = (tookMs: number) => {
+  const observe = (tookMs: number, bytes: number) => {
     if (tookMs > slowSyncMs) log.warn('slow fdatasync', { took: `${tookMs}ms`, 'expected-duration': '1s' });
-    options.observe?.(tookMs);
+    options.observe?.(tookMs, bytes);
   };
   const { unsafeNoFsync } = options;
   const disk = new NodeDisk({ unsafeNoFsync, observe });

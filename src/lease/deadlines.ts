@@ -58,6 +58,9 @@ export class Deadlines implements LeaseFollower {
     this.#onDemoted();
   }
 
+  /** Since the start, for the metrics. */
+  renewals = 0;
+
   /** Told when this member has stopped leading: nothing that was reckoned holds any more. */
   whenDemoted(tell: () => void): void {
     this.#onDemoted = tell;
@@ -80,6 +83,7 @@ export class Deadlines implements LeaseFollower {
 
   /** A whole new time to live. The lease must be known and not due. */
   renew(slot: LeaseSlot): void {
+    this.renewals++;
     this.#set(slot, this.#nowMs() + this.#book.ttlSecondsOf(slot) * 1000);
   }
 

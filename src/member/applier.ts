@@ -47,6 +47,8 @@ export class Applier implements Checkpointed {
   /** Who waits for the entry applied last; both 0 when nobody does. */
   idHi = 0;
   idLo = 0;
+  /** The kind of the request applied last; 0 for a change of members. */
+  field = 0;
 
   constructor(
     parts: {
@@ -87,10 +89,12 @@ export class Applier implements Checkpointed {
 
   apply(entry: Entry, node: RawNode): Outcome {
     this.#advance(entry);
+    this.field = 0;
     if (entry.type !== entryType.normal) return this.#applyConfChange(entry, node);
     const request = this.#request;
     const failure = request.decode(entry.data, 0, entry.data.length);
     check(failure === decodeFailure.none, 'a committed entry holds a request that can be read');
+    this.field = request.field;
     this.idHi = request.idHi;
     this.idLo = request.idLo;
     return this.#machine.apply(request);

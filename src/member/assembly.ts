@@ -12,6 +12,7 @@ import { KvApplier } from '../apply/kv-applier.js';
 import { StateMachine } from '../apply/state-machine.js';
 import { text } from '../base/bytes.js';
 import { check } from '../base/check.js';
+import { Counters, type LeaseCounters } from '../base/counters.js';
 import type { Log } from '../base/log.js';
 import { MembershipBook } from '../cluster/book.js';
 import { type Member as ClusterMember, encodeContext } from '../cluster/member.js';
@@ -52,6 +53,7 @@ export const emptyLog: RecoveredLog = {
 
 export interface Assembled {
   readonly options: MemberOptions;
+  readonly counters: Counters;
   readonly member: Member;
   readonly store: Store;
   readonly kv: KvApplier;
@@ -67,6 +69,8 @@ export interface Assembled {
 }
 
 export interface AssemblyParts {
+  /** Where the member counts what it does; it has counters of its own without. */
+  readonly counters?: Counters;
   readonly world: World;
   readonly log: Log;
   readonly recovered: RecoveredLog;
@@ -75,13 +79,14 @@ export interface AssemblyParts {
 }
 
 export function assemble(options: MemberOptions, parts: AssemblyParts): Assembled {
-  const { world, log, recovered } = parts;
+  const { world, log, recovered, counters = new Counters() } = parts;
   const { values } = world;
   const leases = new LeaseBook(
     values,
     ttlSecondsMin(Math.floor(options.electionMs / options.heartbeatMs), options.heartbeatMs),
   );
-  const store = loadStore(values, leases, options);
+  const store = loadStore(values, leases, options, counters);
+  countLeases(leases, counters.lease);
   const deadlines = new Deadlines(leases, () => world.nowMs());
   const members = loadMembers(values, options.learnersMax);
   const alarms = new AlarmBook(values);
@@ -111,8 +116,18 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     storage,
     snapshotIndex: recovered.snapshot.index,
     persistSnapshot: (snapshot) => member.persistSnapshot(snapshot),
+    commitSeconds: counters.disk.commitSeconds,
   });
-  const member: Member = new Member(options, { world, node, storage, applier, checkpoints, ids, log });
+  const member: Member = new Member(options, {
+    world,
+    node,
+    storage,
+    applier,
+    checkpoints,
+    ids,
+    log,
+    counters: counters.server,
+  });
   if (storage.lastIndex() === 0) bootstrap(node, parts.founders());
   const hub = new WatchHub(store);
   store.listener = hub;
@@ -128,12 +143,42 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     autoCompactor: autoCompactor(options.autoCompaction),
   });
   member.listen(duties);
-  return { options, member, store, kv, leases, deadlines, alarms, members, hub, ids, checkpoints, duties, storage };
+  return {
+    options,
+    counters,
+    member,
+    store,
+    kv,
+    leases,
+    deadlines,
+    alarms,
+    members,
+    hub,
+    ids,
+    checkpoints,
+    duties,
+    storage,
+  };
 }
 
-function loadStore(values: ValueStore, leases: LeaseBook, options: MemberOptions): Store {
+/** Leases found at the start were granted before: they are counted by nobody. */
+function countLeases(book: LeaseBook, counters: LeaseCounters): void {
+  book.follow({
+    granted(slot) {
+      counters.granted++;
+      counters.ttlSeconds.observe(book.ttlSecondsOf(slot));
+    },
+    revoked: () => counters.revoked++,
+    restored() {},
+  });
+}
+
+function loadStore(values: ValueStore, leases: LeaseBook, options: MemberOptions, counters: Counters): Store {
   const { compactionBatchLimit, compactionSleepMs } = options;
-  const store = new Store({ index: new PagedKeyIndex(), values, leases }, { compactionBatchLimit, compactionSleepMs });
+  const store = new Store(
+    { index: new PagedKeyIndex(), values, leases, counters: counters.mvcc },
+    { compactionBatchLimit, compactionSleepMs },
+  );
   leases.restore();
   const loader = new StoreLoader(store);
   while (!loader.step(Number.POSITIVE_INFINITY));

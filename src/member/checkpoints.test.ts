@@ -2,6 +2,7 @@
 import { equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { noBytes } from '../base/bytes.js';
+import { Histogram } from '../base/histogram.js';
 import { MemoryValues } from '../mvcc/memory-values.js';
 import { emptyConfState, MemoryStorage } from '../raft/memory-storage.js';
 import type { Snapshot } from '../wire/raftpb/types.js';
@@ -35,7 +36,15 @@ function run(voters: readonly bigint[], count: number): { readonly bytesMax: num
     send() {},
     values,
   };
-  const checkpoints = new Checkpoints(limits, { world, state, storage, snapshotIndex: 0, persistSnapshot });
+  const commitSeconds = new Histogram([1]);
+  const checkpoints = new Checkpoints(limits, {
+    world,
+    state,
+    storage,
+    snapshotIndex: 0,
+    persistSnapshot,
+    commitSeconds,
+  });
   let bytesMax = 0;
   for (let index = 1; index <= count; index++) {
     storage.append([{ type: 0, term: 1, index, data: new Uint8Array(entryBytes) }]);

@@ -9,6 +9,7 @@
  * the log before it go. Entries may be large, so their bytes count as well as their number: what raft holds of the log in
  * memory stays near `logBytesMax`.
  */
+import type { Histogram } from '../base/histogram.js';
 import type { MemoryStorage } from '../raft/memory-storage.js';
 import type { ConfState, Snapshot } from '../wire/raftpb/types.js';
 import type { World } from './world.js';
@@ -48,6 +49,7 @@ export class Checkpoints {
   readonly #state: Checkpointed;
   readonly #storage: MemoryStorage;
   readonly #persistSnapshot: (snapshot: Snapshot) => void;
+  readonly #commitSeconds: Histogram;
   #committing = false;
   #afterCommit: (() => void) | undefined;
   #commitAtMs = 0;
@@ -64,6 +66,7 @@ export class Checkpoints {
       readonly storage: MemoryStorage;
       readonly snapshotIndex: number;
       readonly persistSnapshot: (snapshot: Snapshot) => void;
+      readonly commitSeconds: Histogram;
     },
   ) {
     this.#limits = limits;
@@ -72,6 +75,7 @@ export class Checkpoints {
     this.#storage = parts.storage;
     this.#persistSnapshot = parts.persistSnapshot;
     this.#snapshotIndex = parts.snapshotIndex;
+    this.#commitSeconds = parts.commitSeconds;
     this.#recorded = this.#durable = parts.state.applied;
     this.#recordedChanges = parts.state.changes;
   }
@@ -115,7 +119,9 @@ export class Checkpoints {
     this.#recorded = position.index;
     this.#recordedChanges = this.#state.changes;
     this.#state.record();
+    const beganMs = this.#world.nowMs();
     this.#world.values.commit(() => {
+      this.#commitSeconds.observe((this.#world.nowMs() - beganMs) / 1000);
       this.#committing = false;
       this.#durable = position.index;
       this.#snapshot(position);

@@ -10,6 +10,7 @@
 import type { Outcome } from '../apply/outcome.js';
 import { type Bytes, noBytes } from '../base/bytes.js';
 import { check } from '../base/check.js';
+import type { ServerCounters } from '../base/counters.js';
 import { type ClusterId, type MemberId, noMember } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { Slab } from '../base/slab.js';
@@ -23,6 +24,7 @@ import type { ConfChange, Entry, HardState, Message, Snapshot } from '../wire/ra
 import type { Applier } from './applier.js';
 import type { Checkpoints } from './checkpoints.js';
 import type { MemberFront, ProposalWaiter, ReadWaiter, RequestField } from './front.js';
+import { KindSeconds, kindName } from './kind-seconds.js';
 import { Proposals } from './proposals.js';
 import { Reads } from './reads.js';
 import type { RequestIds } from './request-ids.js';
@@ -32,6 +34,8 @@ import type { World } from './world.js';
 const applyGapMax = 5000;
 
 export interface MemberConfig {
+  /** What takes longer to apply is logged. */
+  readonly warningApplyMs: number;
   readonly memberId: MemberId;
   readonly clusterId: ClusterId;
   readonly electionMs: number;
@@ -46,6 +50,7 @@ export interface MemberParts {
   readonly checkpoints: Checkpoints;
   readonly ids: RequestIds;
   readonly log: Log;
+  readonly counters: ServerCounters;
 }
 
 /** Told when leadership moves and when this leader's term has begun to commit. */
@@ -76,6 +81,10 @@ export class Member implements MemberFront {
   #driving = false;
   #campaigned = false;
   #termOpened = 0;
+  readonly #applySeconds: KindSeconds;
+  readonly #requestSeconds: KindSeconds;
+  /** When the entry before was applied: one look at the clock an entry. */
+  #clockMs = 0;
 
   // Facts that every request asks for, kept as plain fields.
   term = 0;
@@ -99,6 +108,8 @@ export class Member implements MemberFront {
     this.#requestTimeoutMs = 5000 + 2 * config.electionMs;
     this.#proposals = new Proposals(this.#requestTimeoutMs);
     this.#committed = parts.applier.applied;
+    this.#applySeconds = new KindSeconds(parts.counters.applySeconds);
+    this.#requestSeconds = new KindSeconds(parts.counters.requestSeconds);
   }
 
   get revision(): number {
@@ -115,6 +126,10 @@ export class Member implements MemberFront {
 
   get pendingProposals(): number {
     return this.#proposals.count;
+  }
+
+  get failedProposals(): number {
+    return this.#proposals.failedTotal;
   }
 
   get requestTimeoutMs(): number {
@@ -322,6 +337,7 @@ export class Member implements MemberFront {
   }
 
   #apply(message: Message): void {
+    this.#clockMs = this.#world.nowMs();
     for (const entry of message.entries) this.#applyEntry(entry);
     for (const response of message.responses) this.#node.step(response);
     this.#parts.checkpoints.applied();
@@ -339,11 +355,34 @@ export class Member implements MemberFront {
     const { applier, ids } = this.#parts;
     const outcome = applier.apply(entry, this.#node);
     const id = ids.suffixOf(applier.idHi, applier.idLo);
-    if (id >= 0) this.#settle(id, outcome);
+    const success = outcome.kind !== 'refused' || outcome.error === 'compacted';
+    this.#timeApply(success);
+    if (id >= 0) this.#settle(id, outcome, success);
   }
 
-  #settle(id: number, outcome: Outcome): void {
-    this.#proposals.applied(id, outcome);
+  /** Putting the answer together counts with the entry that comes after it: a second look at the clock is not worth it. */
+  #timeApply(success: boolean): void {
+    const { field } = this.#parts.applier;
+    if (field === 0) return;
+    const nowMs = this.#world.nowMs();
+    const tookMs = nowMs - this.#clockMs;
+    this.#clockMs = nowMs;
+    this.#applySeconds.observe(field, success, tookMs / 1000);
+    if (tookMs <= this.#config.warningApplyMs) return;
+    const { log, counters } = this.#parts;
+    counters.slowApplies++;
+    const expected = `${this.#config.warningApplyMs}ms`;
+    log.warn('apply request took too long', {
+      took: `${tookMs}ms`,
+      'expected-duration': expected,
+      request: kindName(field),
+    });
+  }
+
+  #settle(id: number, outcome: Outcome, success: boolean): void {
+    const startedMs = this.#proposals.applied(id, outcome);
+    if (startedMs < 0) return;
+    this.#requestSeconds.observe(this.#parts.applier.field, success, (this.#clockMs - startedMs) / 1000);
   }
 
   #leadership(leader: MemberId): void {

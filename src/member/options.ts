@@ -11,6 +11,8 @@ export interface MemberOptions {
   readonly electionMs: number;
   readonly preVote: boolean;
   readonly maxRequestBytes: number;
+  /** What takes longer to apply is logged. */
+  readonly warningApplyMs: number;
   readonly learnersMax: number;
   /** `Infinity`: no quota. */
   readonly quotaBytes: number;
@@ -32,6 +34,7 @@ export const memberDefaults = {
   electionMs: 1000,
   preVote: true,
   maxRequestBytes: 1_572_864,
+  warningApplyMs: 100,
   learnersMax: 1,
   quotaBytes: 2 * 1024 ** 3,
   snapshotCount: 10_000,

@@ -17,6 +17,7 @@ class Pending {
 export class Proposals {
   readonly #pending = new Map<number, Pending>();
   readonly #timeoutMs: number;
+  failedTotal = 0;
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
@@ -35,17 +36,20 @@ export class Proposals {
     return this.#pending.has(id);
   }
 
-  applied(id: number, outcome: Outcome): void {
+  /** Answers when the proposal began, or -1 where nobody here waits for it. */
+  applied(id: number, outcome: Outcome): number {
     const pending = this.#pending.get(id);
-    if (pending === undefined) return;
+    if (pending === undefined) return -1;
     this.#pending.delete(id);
     pending.waiter.applied(outcome);
+    return pending.startedMs;
   }
 
   failed(id: number, error: ErrorName): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
+    this.failedTotal++;
     pending.waiter.failed(error);
   }
 

@@ -11,6 +11,7 @@
  */
 import type { Bytes } from '../base/bytes.js';
 import { check } from '../base/check.js';
+import { MvccCounters } from '../base/counters.js';
 import type { ErrorName } from '../wire/errors.js';
 import type { ChangeListener, History } from './changes.js';
 import { Compactor } from './compaction.js';
@@ -25,6 +26,8 @@ export interface StoreParts {
   readonly index: KeyIndex;
   readonly values: ValueStore;
   readonly leases: LeaseAttachments;
+  /** Where reads and changes are counted. */
+  readonly counters?: MvccCounters;
 }
 
 export interface StoreOptions {
@@ -46,6 +49,7 @@ export class Store implements History {
   /** The revision that was last asked to be compacted to; -1 when none was. It can be read, what is older cannot. */
   compactedRevision = -1;
 
+  readonly counters: MvccCounters;
   readonly pins = new Pins();
   readonly hashes = new HashBook();
   readonly compactor: Compactor;
@@ -56,6 +60,7 @@ export class Store implements History {
     this.index = parts.index;
     this.values = parts.values;
     this.leases = parts.leases;
+    this.counters = parts.counters ?? new MvccCounters();
     this.compactor = new Compactor(this, options);
     this.#txn = new WriteTxn(this);
   }

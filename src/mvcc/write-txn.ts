@@ -22,6 +22,8 @@ export class WriteTxn {
   /** The main revision of this transaction's changes. */
   #main = 0;
   #changes = 0;
+  /** Puts, deletions and reads that it was asked for, for the metrics. */
+  #operations = 0;
   /** The keys that a deletion met, and whether each hangs on a lease. */
   #keys: Bytes[] = [];
   #leased: boolean[] = [];
@@ -42,6 +44,7 @@ export class WriteTxn {
     this.#open = true;
     this.#main = this.#store.revision + 1;
     this.#changes = 0;
+    this.#operations = 0;
   }
 
   /** The revision as the transaction itself sees it: one more than before as soon as it has changed something. */
@@ -56,6 +59,9 @@ export class WriteTxn {
     const kv = this.#kv;
     const main = this.#main;
     const sub = this.#changes++;
+    this.#operations++;
+    store.counters.puts++;
+    store.counters.putBytes += key.length + value.length;
     const replaced = store.index.put(key, main, sub, lease, state);
     kv.setKey(key, 0, key.length);
     kv.setValue(value, 0, value.length);
@@ -79,6 +85,8 @@ export class WriteTxn {
 
   /** Deletes one key; answers how many there were: 0 or 1. */
   deleteKey(key: Bytes): number {
+    this.#operations++;
+    this.#store.counters.deletes++;
     if (!this.#store.index.find(key, this.#state)) return 0;
     this.#tombstone(key, this.#state.lease !== noLease);
     return 1;
@@ -86,12 +94,20 @@ export class WriteTxn {
 
   /** Deletes the keys of [key, end), those from `key` on when `end` is undefined; answers how many there were. */
   deleteRange(key: Bytes, end: Bytes | undefined): number {
+    this.#operations++;
+    this.#store.counters.deletes++;
     this.#store.index.scan(key, end, 0, this.#meet);
     const [keys, leased] = [this.#keys, this.#leased];
     this.#keys = [];
     this.#leased = [];
     for (let i = 0; i < keys.length; i++) this.#tombstone(keys[i] as Bytes, leased[i] as boolean);
     return keys.length;
+  }
+
+  /** A read that is part of the transaction. */
+  countRead(): void {
+    this.#operations++;
+    this.#store.counters.ranges++;
   }
 
   #tombstone(key: Bytes, leased: boolean): void {
@@ -113,6 +129,7 @@ export class WriteTxn {
     const store = this.#store;
     check(this.#open, 'a write transaction is ended once');
     this.#open = false;
+    if (this.#operations > 1) store.counters.txns++;
     if (this.#changes > 0) {
       store.revision = this.#main;
       store.listener?.committed(this.#main);

@@ -12,7 +12,9 @@ export function keeperOf(
   chores: Chores,
   defragment: (done: (failed: string | undefined) => void) => void,
 ): Keeper {
-  const { member, store, alarms, options, checkpoints } = assembled;
+  const { member, store, alarms, options, checkpoints, counters } = assembled;
+  const { disk, mvcc } = counters;
+  const secondsSince = (beganMs: number) => (member.nowMs() - beganMs) / 1000;
   return {
     alarms,
     get raftIndex() {
@@ -25,20 +27,35 @@ export function keeperOf(
     sizeBytes: () => store.values.sizeBytes(),
     sizeInUseBytes: () => store.values.sizeInUseBytes(),
     defragment(done) {
+      const beganMs = member.nowMs();
+      disk.defragsRunning++;
       checkpoints.record();
-      defragment(done);
+      defragment((failed) => {
+        disk.defragsRunning--;
+        disk.defragSeconds.observe(secondsSince(beganMs));
+        done(failed);
+      });
     },
     hash(done) {
+      const beganMs = member.nowMs();
       const job = new HashAllJob(store);
       chores.wake({
         step: () => {
           if (!job.step(sliceBytes)) return 0;
+          mvcc.hashSeconds.observe(secondsSince(beganMs));
           done(job.hash);
           return Number.POSITIVE_INFINITY;
         },
       });
     },
-    hashKv: (revision, done) => chores.wake(new HashKv(assembled, revision, done)),
+    hashKv(revision, done) {
+      const beganMs = member.nowMs();
+      const timed = (answer: HashKvAnswer) => {
+        mvcc.hashRevSeconds.observe(secondsSince(beganMs));
+        done(answer);
+      };
+      chores.wake(new HashKv(assembled, revision, timed));
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { KvApplier } from '../apply/kv-applier.js';
 import { Chores } from '../base/chores.js';
+import { ServerCounters } from '../base/counters.js';
 import type { Method } from '../wire/grpc/service.js';
 import { Writer } from '../wire/proto/writer.js';
 import { kvMethods } from './kv.js';
@@ -15,7 +16,16 @@ function start(maxTxnOps = 128) {
   const kv = new KvApplier(store, Number.POSITIVE_INFINITY);
   const chores = new Chores();
   const methods = new Map(
-    kvMethods({ answers, store, kv, chores, maxTxnOps, maxRequestBytes: 1_572_864, outOfSpace() {} }),
+    kvMethods({
+      answers,
+      store,
+      kv,
+      chores,
+      maxTxnOps,
+      maxRequestBytes: 1_572_864,
+      counters: new ServerCounters(),
+      outOfSpace() {},
+    }),
   );
   const call = (name: string, message: Uint8Array) => {
     const made = new RecordingCall(methods.get(`/etcdserverpb.KV/${name}`) as Method);

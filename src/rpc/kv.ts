@@ -10,6 +10,8 @@ import { putCost, txnCost } from '../apply/quota.js';
 import { type RequestField, requestField } from '../apply/request-field.js';
 import type { Bytes } from '../base/bytes.js';
 import type { Chores } from '../base/chores.js';
+import type { ServerCounters } from '../base/counters.js';
+import type { Histogram } from '../base/histogram.js';
 import type { MemberFront, ProposalWaiter, ReadWaiter } from '../member/front.js';
 import { RangeCursor } from '../mvcc/range-cursor.js';
 import type { Store } from '../mvcc/store.js';
@@ -38,6 +40,7 @@ export interface KvParts {
   readonly chores: Chores;
   readonly maxTxnOps: number;
   readonly maxRequestBytes: number;
+  readonly counters: ServerCounters;
   /** Raises the alarm of a member that has no room for what it was asked. */
   readonly outOfSpace: () => void;
 }
@@ -246,10 +249,14 @@ class RangeMethod implements Method {
   readonly #front: MemberFront;
   readonly #store: Store;
   readonly #request = new RangeRequest();
+  readonly #requestSeconds: Histogram;
+  readonly #rangeSeconds: Histogram;
   #cursor: RangeCursor;
 
   constructor(parts: KvParts) {
     this.#parts = parts;
+    this.#requestSeconds = parts.counters.requestSeconds.of('Range true');
+    this.#rangeSeconds = parts.counters.rangeSeconds.of('true');
     this.#answers = parts.answers;
     this.#front = parts.answers.front;
     this.#store = parts.store;
@@ -263,12 +270,13 @@ class RangeMethod implements Method {
     if (failure !== decodeFailure.none) return refuseMalformed(call, failure);
     const error = validateRange(request);
     if (error !== undefined) return refuse(call, error);
-    if (request.serializable || this.#front.readsNow) return this.#answer(call, request);
+    const beganMs = call.receivedMs;
+    if (request.serializable || this.#front.readsNow) return this.#answerTimed(call, request, beganMs);
     const kept = bytes.slice(start, end);
     this.#front.readIndex(
       new Later(call, () => {
         request.decode(kept, 0, kept.length);
-        this.#answer(call, request);
+        this.#answerTimed(call, request, beganMs);
       }),
     );
   }
@@ -279,6 +287,15 @@ class RangeMethod implements Method {
 
   canceled(call: Call): void {
     if (call.state instanceof LargeRange) call.state.drop();
+  }
+
+  /** From the arrival of its bytes: one look at the clock a read, so both histograms get the whole time. */
+  #answerTimed(call: Call, request: RangeRequest, beganMs: number): void {
+    this.#store.counters.ranges++;
+    this.#answer(call, request);
+    const seconds = (this.#front.nowMs() - beganMs) / 1000;
+    this.#requestSeconds.observe(seconds);
+    this.#rangeSeconds.observe(seconds);
   }
 
   #answer(call: Call, request: RangeRequest): void {

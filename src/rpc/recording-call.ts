@@ -4,6 +4,7 @@ import type { Call, GrpcCode, Method } from '../wire/grpc/service.js';
 
 export class RecordingCall implements Call {
   deadlineMs = Number.POSITIVE_INFINITY;
+  receivedMs = 0;
   peer = '127.0.0.1:1';
   ended = false;
   writable = true;

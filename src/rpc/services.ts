@@ -36,7 +36,7 @@ export function memberServices(
   keeper: Keeper,
   options: ServiceOptions,
 ): MemberServices {
-  const { member, store, kv, hub, members, duties, leases, deadlines, ids } = assembled;
+  const { member, store, kv, hub, members, duties, leases, deadlines, ids, counters } = assembled;
   const { maxRequestBytes } = assembled.options;
   const answers = new Answers(member);
   const { maxTxnOps, progressNotifyMs, random } = options;
@@ -58,7 +58,7 @@ export function memberServices(
   const health = new Health();
   const services = new Map([
     ...notYetMethods,
-    ...kvMethods({ answers, store, kv, chores, maxTxnOps, maxRequestBytes, outOfSpace }),
+    ...kvMethods({ answers, store, kv, chores, maxTxnOps, maxRequestBytes, outOfSpace, counters: counters.server }),
     ...watchMethods(watch),
     ...clusterMethods(answers, () => members.list()),
     ...maintenanceMethods(answers, keeper),

@@ -2,7 +2,7 @@
  * What a request's header block means to gRPC: the method to call, or the answer that it deserves at once.
  * The texts and statuses are grpc-go's. Made once for a block, and shared by all requests that bring the same bytes.
  */
-import { MethodCounters } from '../../base/counters.js';
+import { ClientCounters, MethodCounters, RequestCount } from '../../base/counters.js';
 import { nameKind } from '../http2/header-field.js';
 import type { HeaderBlock } from '../http2/hpack-decoder.js';
 import type { GrpcCode, Method, Services } from './service.js';
@@ -21,6 +21,8 @@ export interface Refusal {
 /** For methods that nobody wants counted. */
 export const uncounted = new MethodCounters('', 'unary');
 
+const unheard = new RequestCount('unary', '');
+
 export class RequestHead {
   path = '';
   httpMethod = '';
@@ -32,6 +34,9 @@ export class RequestHead {
   method: Method | undefined = undefined;
   /** Where the method's calls are counted. */
   counters = uncounted;
+  requests = unheard;
+  /** What the client says it is. */
+  clientVersion = 'unknown';
   refusal: Refusal | undefined = undefined;
   /** Not a gRPC request at all. */
   plain = false;
@@ -47,6 +52,7 @@ export class Registry {
     readonly methods: Services,
     readonly canInflate: (encoding: string) => boolean,
     readonly counters: ReadonlyMap<string, MethodCounters>,
+    readonly traffic = new ClientCounters(),
   ) {}
 
   headOf(block: HeaderBlock): RequestHead {
@@ -79,6 +85,8 @@ export class Registry {
         const timeoutMs = parseTimeout(value);
         if (typeof timeoutMs === 'number') head.timeoutMs = timeoutMs;
         else malformed = refusal(400, grpcCode.internal, `malformed grpc-timeout: ${timeoutMs}`);
+      } else if (kind === nameKind.other && name === 'client-api-version') {
+        head.clientVersion = value;
       } else if (kind === nameKind.other && name.endsWith('-bin')) {
         const at = base64Error(value);
         if (at < 0) continue;
@@ -111,6 +119,9 @@ export class Registry {
     if (head.timeoutMs <= 0) return refusal(200, grpcCode.deadlineExceeded, 'context deadline exceeded');
     head.method = this.methods.get(head.path);
     head.counters = this.counters.get(head.path) ?? uncounted;
+    if (head.method !== undefined) {
+      head.requests = this.traffic.requestsOf(head.method.kind === 'unary' ? 'unary' : 'stream', head.clientVersion);
+    }
     if (head.method === undefined) return refusal(200, grpcCode.unimplemented, this.#unknown(head.path));
     if (head.encoding === '' || this.canInflate(head.encoding)) return undefined;
     const text = `grpc: Decompressor is not installed for grpc-encoding ${quote(head.encoding)}`;

@@ -9,6 +9,7 @@ import type { Call, GrpcCode, Method } from './service.js';
 export class ServerCall extends MessageStream implements Call {
   path = '';
   deadlineMs = Number.POSITIVE_INFINITY;
+  beganMs = 0;
   state: unknown = undefined;
 
   head: RequestHead | undefined = undefined;
@@ -37,6 +38,10 @@ export class ServerCall extends MessageStream implements Call {
 
   get commonName(): string | undefined {
     return this.connection.commonName;
+  }
+
+  get receivedMs(): number {
+    return this.connection.http2.nowMs;
   }
 
   get writable(): boolean {

@@ -13,7 +13,7 @@
  * from blocks encoded once for the connection.
  */
 import { type Bytes, noBytes } from '../../base/bytes.js';
-import type { MethodCounters } from '../../base/counters.js';
+import { ClientCounters, type MethodCounters } from '../../base/counters.js';
 import { Connection } from '../http2/connection.js';
 import type { HeaderBlock } from '../http2/hpack-decoder.js';
 import { type Header, RepeatedBlock } from '../http2/hpack-encoder.js';
@@ -58,6 +58,10 @@ export interface GrpcServerOptions extends Partial<GrpcLimits> {
   readonly inflate?: Readonly<Record<string, Inflate>>;
   /** By path: where calls and messages are counted. */
   readonly counters?: ReadonlyMap<string, MethodCounters>;
+  /** Where bytes of messages and versions of clients are counted. */
+  readonly traffic?: ClientCounters;
+  /** With it, whole calls are timed. */
+  readonly clock?: () => number;
 }
 
 /** What a connection is told of the outside. */
@@ -78,10 +82,14 @@ export interface GrpcServer {
 }
 
 export function createGrpcServer(services: Services, options: GrpcServerOptions = {}): GrpcServer {
-  const { inflate = {}, plain, counters = new Map<string, MethodCounters>(), ...given } = options;
+  const { inflate = {}, plain, clock, traffic = new ClientCounters(), ...others } = options;
+  const { counters = new Map<string, MethodCounters>(), ...given } = others;
   const limits: GrpcLimits = { ...grpcDefaults, ...given };
-  const registry = new Registry(services, (encoding) => Object.hasOwn(inflate, encoding), counters);
-  return { limits, connect: (host) => new ServerConnection({ registry, inflate, plain }, limits, host) };
+  const registry = new Registry(services, (encoding) => Object.hasOwn(inflate, encoding), counters, traffic);
+  return {
+    limits,
+    connect: (host) => new ServerConnection({ registry, inflate, plain, traffic, clock }, limits, host),
+  };
 }
 
 /** What all connections of a server share. */
@@ -89,6 +97,8 @@ interface ServerParts {
   readonly registry: Registry;
   readonly inflate: Readonly<Record<string, Inflate>>;
   readonly plain: PlainHandler | undefined;
+  readonly traffic: ClientCounters;
+  readonly clock: (() => number) | undefined;
 }
 
 const statusOk: Header = { name: ':status', value: '200' };
@@ -100,6 +110,8 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   readonly #registry: Registry;
   readonly #inflate: Readonly<Record<string, Inflate>>;
   readonly #plain: PlainHandler | undefined;
+  readonly #traffic: ClientCounters;
+  readonly #clock: (() => number) | undefined;
   readonly #limits: GrpcLimits;
   readonly #intake: Intake<ServerCall>;
   readonly #okHeaders: RepeatedBlock;
@@ -111,6 +123,8 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     this.#registry = parts.registry;
     this.#inflate = parts.inflate;
     this.#plain = parts.plain;
+    this.#traffic = parts.traffic;
+    this.#clock = parts.clock;
     this.#limits = limits;
     this.peer = host.peer;
     this.commonName = host.commonName;
@@ -169,6 +183,8 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     call.method = head.method;
     call.counters = head.counters;
     call.counters.started++;
+    head.requests.count++;
+    call.beganMs = this.http2.nowMs;
     if (head.timeoutMs !== Number.POSITIVE_INFINITY) {
       call.deadlineMs = this.http2.nowMs + head.timeoutMs;
       if (call.deadlineMs < this.#deadlineMs) this.#deadlineMs = call.deadlineMs;
@@ -233,6 +249,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     if (method === undefined) return;
     call.messages++;
     call.counters.received++;
+    this.#traffic.receivedBytes += end - start;
     switch (method.kind) {
       case 'unary':
         // As grpc-go: the first message is the request, whatever follows it.
@@ -294,6 +311,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     }
     this.#ended(call, grpcCode.ok);
     call.counters.sent++;
+    this.#traffic.sentBytes += end - start;
     const headers = this.#okHeaders.bytes();
     this.#append(headers, (frameType.headers << 8) | flag.endHeaders, call.id);
     const at = sender.output.reserve(frameHeaderBytes + length);
@@ -329,12 +347,14 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   send(call: ServerCall, message: Bytes, start: number, end: number, owned: boolean): void {
     this.#sendHeaders(call);
     call.counters.sent++;
+    this.#traffic.sentBytes += end - start;
     sendMessage(this.http2.sender, call, message, start, end, owned, false);
   }
 
   beginMessage(call: ServerCall, length: number): void {
     this.#sendHeaders(call);
     call.counters.sent++;
+    this.#traffic.sentBytes += length;
     const prefix = new Uint8Array(messagePrefixBytes);
     writePrefix(prefix, 0, length);
     this.sendPart(call, prefix);
@@ -373,6 +393,9 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     call.ended = true;
     const { handled } = call.counters;
     handled[code] = (handled[code] as number) + 1;
+    if (this.#clock !== undefined && call.method !== undefined) {
+      call.counters.handlingSeconds.observe((this.#clock() - call.beganMs) / 1000);
+    }
     this.#intake.heldBytes -= call.only.length;
     call.only = noBytes;
     this.#intake.drop(call);

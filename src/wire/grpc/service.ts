@@ -33,6 +33,8 @@ export interface Call {
   readonly path: string;
   /** Monotonic milliseconds on the transport's clock after which the client no longer waits; `Infinity` without a deadline. */
   readonly deadlineMs: number;
+  /** On the same clock, when the connection's newest bytes were read: while a message is handed on, those that ended it. */
+  readonly receivedMs: number;
   /** `127.0.0.1:51312`, or a socket's path. */
   readonly peer: string;
   /** The common name of the client's certificate, where the port verifies one: etcd takes it for a user's name. */

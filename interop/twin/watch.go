@@ -23,6 +23,9 @@ type watching struct {
 	cancel  context.CancelFunc
 }
 
+// catchUp is longer than the pause between two rounds in which Go's watchers catch up.
+const catchUp = 120 * time.Millisecond
+
 type watchStream struct {
 	grpc.ClientStream
 	mutex sync.Mutex
@@ -87,6 +90,9 @@ func (w *watching) request(r *pb.WatchRequest) {
 		if err := stream.SendMsg(r); err != nil && err != io.EOF {
 			log.Fatal(err)
 		}
+	}
+	if r.GetCreateRequest().GetStartRevision() != 0 {
+		time.Sleep(catchUp) // Or a compaction that comes next would find one side's watcher behind and the other's not.
 	}
 	w.settle()
 }
@@ -160,7 +166,7 @@ func (w *watching) settle() (string, string) {
 }
 
 func (w *watching) finish() {
-	time.Sleep(120 * time.Millisecond) // Go's catch-up runs each 100 ms.
+	time.Sleep(catchUp)
 	a, b := w.settle()
 	_, lines := w.streams[0].text()
 	w.s.pair.events += lines

@@ -5,6 +5,7 @@
 import { readSync } from 'node:fs';
 import type { Bytes } from '../../base/bytes.js';
 import { type Block, blockBytesMax } from './block.js';
+import { ReadWindows, type WindowSource } from './read-windows.js';
 
 const slotBytes = blockBytesMax;
 const slotsPerArena = 1024;
@@ -20,17 +21,22 @@ export class CorruptValues extends Error {
 }
 
 /** What the cache reads from. */
-export interface BlockSource {
-  readonly number: number;
+export interface BlockSource extends WindowSource {
   readonly path: string;
-  readonly file: number;
 }
+
+/** A miss so close to the one before it is somebody going through the file. */
+const nearBytes = 256 << 10;
 
 export class BlockCache {
   readonly #slots: number;
   readonly #segments: Float64Array;
   readonly #offsets: Float64Array;
   readonly #arenas: (Arena | undefined)[] = [];
+  readonly #windows = new ReadWindows();
+  /** The last miss. */
+  #missSegment = empty;
+  #missOffset = 0;
   #large = Buffer.allocUnsafeSlow(0);
   #largeView = new DataView(this.#large.buffer);
 
@@ -53,9 +59,18 @@ export class BlockCache {
     block.open(arena.bytes, arena.view, start, start + end - offset);
     if (this.#segments[at] === source.number && this.#offsets[at] === offset) return;
     this.#segments[at] = empty;
-    fill(source, arena.bytes, start, offset, end, block);
+    this.#fill(source, arena.bytes, start, offset, end, block);
     this.#segments[at] = source.number;
     this.#offsets[at] = offset;
+  }
+
+  #fill(source: BlockSource, bytes: Bytes, start: number, offset: number, end: number, block: Block): void {
+    const near = this.#missSegment === source.number && Math.abs(offset - this.#missOffset) < nearBytes;
+    this.#missSegment = source.number;
+    this.#missOffset = offset;
+    if (near && this.#windows.copy(source, offset, end, bytes, start)) {
+      if (!block.isWhole()) throw corrupt(source, offset, end);
+    } else fill(source, bytes, start, offset, end, block);
   }
 
   #readLarge(source: BlockSource, offset: number, end: number, block: Block): void {

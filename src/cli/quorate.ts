@@ -2,11 +2,12 @@
  * The program `quorate`: reads what it was told, starts the member, and ends in the ways etcd ends.
  *
  * Exit codes: 0 after help, version or a removed member; 1 when it refuses or cannot start; 2 for flags that cannot be
- * read; the signal itself after SIGINT or SIGTERM.
+ * read and for a fault of its own; 74 when its disk fails; the signal itself after SIGINT or SIGTERM.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { quote } from '../base/go-text.js';
 import type { Fields, Log } from '../base/log.js';
+import { endOnFault } from '../io/crash.js';
 import { takeDataDir } from '../io/data-dir.js';
 import { defaultHost } from '../io/default-host.js';
 import { faultText } from '../io/fault.js';
@@ -47,6 +48,7 @@ export async function main(argv: readonly string[], startMember: StartMember): P
     return;
   }
   const { config } = start;
+  endOnFault(log);
   try {
     if (!dataDirIsFit(config, log)) return;
     await run(config, log, startMember);

@@ -14,9 +14,10 @@ import type { WriteTxn } from '../mvcc/write-txn.js';
 import type { ErrorName } from '../wire/errors.js';
 import { KeyValue } from '../wire/messages/key-value.js';
 import type { CompactionRequest, DeleteRangeRequest, PutRequest } from '../wire/messages/kv-requests.js';
+import { rangeKvSize } from '../wire/messages/kv-responses.js';
 import type { TxnRequest } from '../wire/messages/txn-request.js';
 import { openEnd } from './compare.js';
-import type { Outcome } from './outcome.js';
+import { answerBytesMax, type Outcome } from './outcome.js';
 import { fits, putCost, txnCost } from './quota.js';
 import { TxnApplier } from './txn.js';
 
@@ -26,7 +27,12 @@ export class KvApplier {
   readonly #txn: TxnApplier;
   readonly #previous = new KeyValue();
 
-  constructor(store: Store, quotaBytes: number) {
+  /** A smaller `bytesMax` is for tests. */
+  constructor(
+    store: Store,
+    quotaBytes: number,
+    readonly bytesMax = answerBytesMax,
+  ) {
     this.#store = store;
     this.#quotaBytes = quotaBytes;
     this.#txn = new TxnApplier(store, this);
@@ -64,15 +70,31 @@ export class KvApplier {
   }
 
   deleteRange(request: DeleteRangeRequest, wanted = true): Outcome {
-    const prevKvs = request.prevKv && wanted ? this.prevKvsOf(request) : [];
+    const asked = request.prevKv && wanted;
+    const bytes = asked ? this.prevKvBytesOf(request) : 0;
+    const prevKvs = asked && bytes <= this.bytesMax ? this.prevKvsOf(request) : [];
     const txn = this.#store.begin();
     const deleted = this.deleteIn(txn, request);
-    return { kind: 'deleteRange', revision: txn.end(), deleted, prevKvs };
+    const revision = txn.end();
+    if (bytes > this.bytesMax) return { kind: 'tooLarge', revision, bytes };
+    return { kind: 'deleteRange', revision, deleted, prevKvs };
   }
 
   deleteIn(txn: WriteTxn, request: DeleteRangeRequest): number {
     if (request.rangeEndStart === request.rangeEndEnd) return txn.deleteKey(request.key);
     return txn.deleteRange(request.key, openEnd(request.rangeEnd));
+  }
+
+  /** What `prevKvsOf` takes in an answer, told by the index alone. */
+  prevKvBytesOf(request: DeleteRangeRequest): number {
+    if (request.rangeEndStart === request.rangeEndEnd) return 0; // One value is never too large.
+    let bytes = 0;
+    const visit: KeyVisitor = (_key, { storedBytes }) => {
+      bytes += rangeKvSize(storedBytes);
+      return true;
+    };
+    this.#store.index.scan(request.key, openEnd(request.rangeEnd), 0, visit);
+    return bytes;
   }
 
   /** What a deletion is about to delete. */

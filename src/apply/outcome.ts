@@ -5,6 +5,9 @@ import type { ErrorName } from '../wire/errors.js';
 
 export type Alarm = { readonly memberId: MemberId; readonly alarm: number };
 
+/** No answer is longer: grpc-go's bound on what a server sends. */
+export const answerBytesMax = 2 ** 31 - 1;
+
 /** `revision` is what the answer's header says: the store's revision after the entry. */
 export type Outcome =
   | { readonly kind: 'refused'; readonly error: ErrorName; readonly revision: number }
@@ -23,4 +26,6 @@ export type Outcome =
   | { readonly kind: 'leaseGrant'; readonly revision: number; readonly id: LeaseId; readonly ttlSeconds: number }
   | { readonly kind: 'leaseRevoke'; readonly revision: number }
   | { readonly kind: 'alarm'; readonly revision: number; readonly alarms: readonly Alarm[] }
+  /** It was done, but its answer takes so many bytes that it cannot be sent. */
+  | { readonly kind: 'tooLarge'; readonly revision: number; readonly bytes: number }
   | { readonly kind: 'done'; readonly revision: number };

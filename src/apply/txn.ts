@@ -43,6 +43,9 @@ export class TxnApplier {
   /** Whether each transaction's compares hold, in the order they are met. */
   #path: boolean[] = [];
   #step = 0;
+  /** Whether an answer is put together, and what it would have taken if it is too large to be. */
+  #wanted = true;
+  #tooLargeBytes = 0;
   /** All keys from here on are deleted by what was checked so far. */
   #deletedFrom: Bytes | undefined;
   readonly #state = new KeyState();
@@ -62,23 +65,38 @@ export class TxnApplier {
     const error = this.#check(request);
     if (error !== undefined) return { kind: 'refused', error, revision: this.#store.revision };
     this.#step = 0;
-    const body = this.#body;
-    body.reset();
-    writeSucceeded(body, this.#path[0] === true);
+    this.#wanted = wanted;
+    this.#tooLargeBytes = 0;
+    this.#body.reset();
+    writeSucceeded(this.#body, this.#path[0] === true);
     const txn = this.#store.begin();
-    this.#execute(txn, request, wanted);
+    this.#execute(txn, request);
     const revision = txn.end();
-    const copy = wanted ? this.#copyBody() : noBytes;
-    if (body.bytes.length > keptBodyBytesMax) this.#body = new Writer(1024);
-    return { kind: 'txn', revision, body: copy };
+    const body = this.#takeBody();
+    if (this.#tooLargeBytes > 0) return { kind: 'tooLarge', revision, bytes: this.#tooLargeBytes };
+    return { kind: 'txn', revision, body };
   }
 
-  /** Cut from a slab: answers are sent, and forgotten, about when they are made. */
-  #copyBody(): Bytes {
+  /** Small ones are cut from a slab: answers are sent, and forgotten, about when they are made. */
+  #takeBody(): Bytes {
     const { bytes, at } = this.#body;
+    const isLarge = bytes.length > keptBodyBytesMax;
+    if (isLarge) this.#body = new Writer(1024);
+    if (!this.#wanted) return noBytes;
+    if (isLarge) return bytes.subarray(0, at);
     const copy = this.#slab.take(at);
     copy.set(bytes.subarray(0, at));
     return copy;
+  }
+
+  /** Whether so many bytes more still make an answer that can be sent; if not, none is put together any more. */
+  #answers(moreBytes: number): boolean {
+    const bytes = this.#body.at + moreBytes;
+    if (this.#wanted && bytes > this.#kv.bytesMax) {
+      this.#tooLargeBytes = bytes;
+      this.#wanted = false;
+    }
+    return this.#wanted;
   }
 
   #choose(request: TxnRequest): void {
@@ -143,21 +161,21 @@ export class TxnApplier {
     return this.#store.index.find(key, this.#state);
   }
 
-  #execute(txn: WriteTxn, request: TxnRequest, wanted: boolean): void {
+  #execute(txn: WriteTxn, request: TxnRequest): void {
     for (const op of this.#chosen(request)) {
       switch (op.kind) {
         case 'range':
-          if (wanted) this.#range(txn, op);
+          if (this.#wanted) this.#range(txn, op);
           break;
         case 'put':
           this.#put(txn, op);
           break;
         case 'deleteRange':
-          this.#deleteRange(txn, op, wanted);
+          this.#deleteRange(txn, op);
           break;
         case 'txn': {
           const nested = beginNestedTxn(this.#body, this.#path[this.#step] === true);
-          this.#execute(txn, op, wanted);
+          this.#execute(txn, op);
           endNestedTxn(this.#body, nested);
           break;
         }
@@ -171,10 +189,11 @@ export class TxnApplier {
   #range(txn: WriteTxn, request: RangeRequest): void {
     const cursor = this.#cursor;
     txn.countRead();
-    const op = beginOpRange(this.#body, txn.revision);
     // It was checked, and nothing can be compacted in between.
     cursor.open(request, txn.revision);
     cursor.plan();
+    if (!this.#answers(cursor.bodyBytes)) return;
+    const op = beginOpRange(this.#body, txn.revision);
     cursor.write(this.#body);
     this.#body.close(op.response);
     this.#body.close(op.op);
@@ -185,8 +204,9 @@ export class TxnApplier {
     writeOpPut(this.#body, txn.revision, prevKv);
   }
 
-  #deleteRange(txn: WriteTxn, request: DeleteRangeRequest, wanted: boolean): void {
-    const prevKvs = request.prevKv && wanted ? this.#kv.prevKvsOf(request) : [];
+  #deleteRange(txn: WriteTxn, request: DeleteRangeRequest): void {
+    const asked = request.prevKv && this.#answers(this.#kv.prevKvBytesOf(request));
+    const prevKvs = asked ? this.#kv.prevKvsOf(request) : [];
     const deleted = this.#kv.deleteIn(txn, request);
     writeOpDeleteRange(this.#body, txn.revision, deleted, prevKvs);
   }

@@ -5,6 +5,7 @@
  * restart raft is told of it and offers only what comes after.
  */
 import type { Outcome } from '../apply/outcome.js';
+import { requestField } from '../apply/request-field.js';
 import type { StateMachine } from '../apply/state-machine.js';
 import { type Bytes, utf8 } from '../base/bytes.js';
 import { check } from '../base/check.js';
@@ -87,7 +88,8 @@ export class Applier implements Checkpointed {
     this.#advance(entry);
   }
 
-  apply(entry: Entry, node: RawNode): Outcome {
+  /** `awaited`: whether somebody here waits for the request with this id. */
+  apply(entry: Entry, node: RawNode, awaited: (idHi: number, idLo: number) => boolean): Outcome {
     this.#advance(entry);
     this.field = 0;
     if (entry.type !== entryType.normal) return this.#applyConfChange(entry, node);
@@ -97,7 +99,9 @@ export class Applier implements Checkpointed {
     this.field = request.field;
     this.idHi = request.idHi;
     this.idLo = request.idLo;
-    return this.#machine.apply(request);
+    // A put's outcome costs nothing; others may take as long to put together as to apply.
+    const wanted = request.field === requestField.put || awaited(this.idHi, this.idLo);
+    return this.#machine.apply(request, wanted);
   }
 
   #advance(entry: Entry): void {

@@ -98,6 +98,11 @@ export class Member implements MemberFront {
   readonly #header = new RequestHeader();
   readonly #span = { bytes: noBytes, start: 0, end: 0 };
 
+  readonly #awaited = (idHi: number, idLo: number) => {
+    const id = this.#parts.ids.suffixOf(idHi, idLo);
+    return id >= 0 && this.#proposals.has(id);
+  };
+
   constructor(config: MemberConfig, parts: MemberParts) {
     this.memberId = config.memberId;
     this.clusterId = config.clusterId;
@@ -353,7 +358,7 @@ export class Member implements MemberFront {
       return;
     }
     const { applier, ids } = this.#parts;
-    const outcome = applier.apply(entry, this.#node);
+    const outcome = applier.apply(entry, this.#node, this.#awaited);
     const id = ids.suffixOf(applier.idHi, applier.idLo);
     const success = outcome.kind !== 'refused' || outcome.error === 'compacted';
     this.#timeApply(success);

@@ -3,7 +3,7 @@
  *
  * The buffer is handed to the transport, which copies it, before anybody else writes: one answer at a time.
  */
-
+import { answerBytesMax } from '../apply/outcome.js';
 import { noMember } from '../base/ids.js';
 import type { MemberFront } from '../member/front.js';
 import { type ErrorName, errors } from '../wire/errors.js';
@@ -59,6 +59,12 @@ export function refuse(call: Call, name: ErrorName): void {
 export function refuseMalformed(call: Call, failure: DecodeFailure): void {
   const { code, text } = unaryRefusal(failure);
   call.fail(code, text);
+}
+
+/** In grpc-go's words. */
+export function refuseTooLarge(call: Call, bytes: number): void {
+  const text = `grpc: trying to send message larger than max (${bytes} vs. ${answerBytesMax})`;
+  call.fail(grpcCode.resourceExhausted, text);
 }
 
 /** A method that a later version brings. It says so, instead of grpc's word for a method that never was. */

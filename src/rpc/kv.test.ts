@@ -10,10 +10,10 @@ import { kvMethods } from './kv.js';
 import { RecordingCall } from './recording-call.js';
 import { SoloMember } from './solo-member.js';
 
-function start(maxTxnOps = 128) {
+function start(maxTxnOps = 128, bytesMax?: number) {
   const member = new SoloMember();
   const { answers, store } = member;
-  const kv = new KvApplier(store, Number.POSITIVE_INFINITY);
+  const kv = new KvApplier(store, Number.POSITIVE_INFINITY, bytesMax);
   const chores = new Chores();
   const methods = new Map(
     kvMethods({
@@ -87,4 +87,24 @@ test('a put that keeps the value of what an open-ended deletion took is refused'
   const put = (key: string) => field(success, field(0x12, field(0x0a, text(key)), Uint8Array.of(0x28, 1)));
   deepEqual(statusOf(call('Txn', Buffer.concat([deletion, put('b')]))), [3, 'etcdserver: key not found']);
   deepEqual(statusOf(call('Txn', Buffer.concat([deletion, put('a')]))), [0, '']);
+});
+
+test('a stream of small values and great ones goes out in chunks that memory can hold', () => {
+  const { member, call } = start();
+  for (let i = 0; i < 10; i++) member.put(text(`a${i}`), text('small'));
+  for (let i = 10; i < 74; i++) member.put(text(`b${i}`), new Uint8Array(512 * 1024));
+  const { sent, status } = call('RangeStream', Buffer.concat([field(0x0a, text('a')), field(0x12, text('z'))]));
+  equal(status?.code, 0);
+  ok(sent.every(({ length }) => length < 9 << 20));
+  ok(sent.reduce((sum, { length }) => sum + length, 0) > 64 * 512 * 1024);
+});
+
+test('a read-only transaction whose answer cannot be sent is refused, and the next one is answered', () => {
+  const { member, call } = start(128, 1000);
+  member.put(text('a'), new Uint8Array(300));
+  const get = field(success, field(0x0a, field(0x0a, text('a'))));
+  const tooLarge = call('Txn', Buffer.concat([get, get, get, get]));
+  equal(tooLarge.status?.code, 8);
+  ok(tooLarge.status?.text.startsWith('grpc: trying to send message larger than max (1'));
+  deepEqual(statusOf(call('Txn', Buffer.concat([get, get]))), [0, '']);
 });

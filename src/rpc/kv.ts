@@ -27,7 +27,7 @@ import {
 } from '../wire/messages/kv-responses.js';
 import { TxnRequest } from '../wire/messages/txn-request.js';
 import { type DecodeFailure, decodeFailure } from '../wire/proto/failure.js';
-import { type Answers, refuse, refuseMalformed } from './answers.js';
+import { type Answers, refuse, refuseMalformed, refuseTooLarge } from './answers.js';
 import { LargeRange, wholeBytesMax, wholeKeysMax } from './large-range.js';
 import { RangeStreamMethod } from './range-stream.js';
 import { isReadOnly, isSerializable, validateDeleteRange, validatePut, validateRange } from './validate.js';
@@ -87,6 +87,8 @@ class WriteReply implements ProposalWaiter {
       case 'compaction':
         if (!this.physical) return answers.headerOnly(call, outcome.revision);
         return store.compactor.whenDone({ compacted: () => answers.headerOnly(call, store.revision) });
+      case 'tooLarge':
+        return refuseTooLarge(call, outcome.bytes);
       case 'refused':
         return refuse(call, outcome.error);
       default:

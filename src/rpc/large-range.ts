@@ -3,16 +3,15 @@
  *
  * The length of the answer stands in front of it, so it is known before the first value is read; memory is one part.
  */
+import { answerBytesMax } from '../apply/outcome.js';
 import type { Chore, Chores } from '../base/chores.js';
 import type { RangeCursor } from '../mvcc/range-cursor.js';
-import { type Call, grpcCode } from '../wire/grpc/service.js';
-import { type Answers, refuse } from './answers.js';
+import type { Call } from '../wire/grpc/service.js';
+import { type Answers, refuse, refuseTooLarge } from './answers.js';
 
 /** A range of no more keys and bytes than these is answered within its turn. */
 export const wholeKeysMax = 4000;
 export const wholeBytesMax = 1 << 19;
-/** grpc-go's bound on what a server sends. */
-export const rangeBytesMax = 2 ** 31 - 1;
 
 const planKeys = 8000;
 const partBytes = 1 << 16;
@@ -69,10 +68,9 @@ export class LargeRange implements Chore {
     const writer = this.#answers.begin(this.#revision);
     this.#answers.header.write(writer);
     const length = writer.at + this.#cursor.bodyBytes;
-    if (length > rangeBytesMax) {
+    if (length > answerBytesMax) {
       this.#cursor.close();
-      const text = `grpc: trying to send message larger than max (${length} vs. ${rangeBytesMax})`;
-      this.#call.fail(grpcCode.resourceExhausted, text);
+      refuseTooLarge(this.#call, length);
       return Number.POSITIVE_INFINITY;
     }
     this.#begun = true;

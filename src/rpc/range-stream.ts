@@ -23,6 +23,8 @@ import { validateRangeStream } from './validate.js';
 const firstChunkKeys = 10;
 /** etcd answers a negative limit in one chunk, however large; here it is one up to this many keys. */
 const wholeChunkKeys = 10_000;
+/** A chunk of more than one key is no longer. */
+const chunkBytesMax = 8 << 20;
 const kvsTag = 0x12;
 
 export interface RangeStreamParts {
@@ -133,9 +135,14 @@ class RangeStream implements Chore, ReadWaiter {
     this.#headerRevision ||= store.revision;
     const cursor = this.#cursor;
     cursor.kvsOnly = true;
-    const error = cursor.open(this.#ask(this.#chunkKeys, request.countOnly));
-    if (error === undefined) cursor.plan();
-    return error;
+    for (;;) {
+      const error = cursor.open(this.#ask(this.#chunkKeys, request.countOnly));
+      if (error !== undefined) return error;
+      cursor.plan();
+      // Small values may be followed by great ones: what etcd would put together in memory goes out in more chunks here.
+      if (cursor.bodyBytes <= chunkBytesMax || this.#chunkKeys === 1) return undefined;
+      this.#chunkKeys = Math.max(1, Math.floor((this.#chunkKeys * chunkBytesMax) / cursor.bodyBytes));
+    }
   }
 
   /** The request again, for the keys still to come, at the revision of the first chunk. */

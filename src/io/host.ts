@@ -9,6 +9,7 @@ import type { Server } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { Chores } from '../base/chores.js';
 import type { Counters, MethodCounters } from '../base/counters.js';
+import { idToHex } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { clusterIdOf } from '../cluster/ids.js';
 import type { Member as ClusterMember } from '../cluster/member.js';
@@ -124,7 +125,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   const published = options.member.clientUrls.map((url) => clientUrls[urls.listenClientUrls.indexOf(url)] ?? url);
   const assembled = assemble(
     { ...options.member, ...identity, clientUrls: published },
-    { world, log, recovered, counters: options.counters, founders: () => options.bootstrap().founders },
+    { world, log, recovered, counters: options.counters, founders: () => foundersOf(identity, options) },
   );
   storage.onPersisted((batches) => {
     for (let i = 0; i < batches; i++) assembled.member.persisted();
@@ -176,6 +177,16 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
       return stopping;
     },
   };
+}
+
+/** The first members, for a log that was made in an earlier start and has nothing yet; its member must be one of them. */
+function foundersOf({ memberId }: Identity, options: HostOptions): readonly ClusterMember[] {
+  const { founders } = options.bootstrap();
+  if (founders.some(({ id }) => id === memberId)) return founders;
+  throw new Error(
+    `the log in ${options.urls.dataDir} is empty and was made for member ${idToHex(memberId)}, which is none of the ` +
+      'first members now configured: start it as before, or remove the data directory',
+  );
 }
 
 function identityOf({ own, founders }: ReturnType<HostOptions['bootstrap']>): Identity {

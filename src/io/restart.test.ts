@@ -145,6 +145,14 @@ test('what was applied since the last commit is applied again', async (t) => {
   deepEqual(run.crashed(t).state, { revision: 3, keys: ['a=2 2/3/2'] });
 });
 
+test('a first write that was torn between its entry and its hard state is begun anew', (t) => {
+  const run = new Run(folderFor(t));
+  const torn = new Run(folderFor(t), run.entries.slice(0, 1), undefined);
+  ok(torn.parts.member.isLeader);
+  torn.put('a', '1');
+  deepEqual(torn.state, { revision: 2, keys: ['a=1 2/2/1'] });
+});
+
 test('a defragmentation commits how far the state is along with it', async (t) => {
   const run = new Run(folderFor(t));
   run.put('a', '1');

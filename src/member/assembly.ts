@@ -79,7 +79,8 @@ export interface AssemblyParts {
 }
 
 export function assemble(options: MemberOptions, parts: AssemblyParts): Assembled {
-  const { world, log, recovered, counters = new Counters() } = parts;
+  const recovered = whole(parts.recovered);
+  const { world, log, counters = new Counters() } = parts;
   const { values } = world;
   const leases = new LeaseBook(
     values,
@@ -183,6 +184,14 @@ function loadStore(values: ValueStore, leases: LeaseBook, options: MemberOptions
   const loader = new StoreLoader(store);
   while (!loader.step(Number.POSITIVE_INFINITY));
   return store;
+}
+
+/**
+ * A hard state is written behind the first entries, in one write with them. Where it is missing, that write was torn: nobody
+ * was told of what is there of it, and the member begins anew.
+ */
+function whole(recovered: RecoveredLog): RecoveredLog {
+  return recovered.hardState === undefined ? { ...recovered, entries: [] } : recovered;
 }
 
 function loadMembers(values: ValueStore, learnersMax: number): MembershipBook {

@@ -104,6 +104,11 @@ export class Duties implements LeadershipListener {
     });
   }
 
+  /** Requests that were on their way together may fill what each alone would have left free. An alarm that stands is enough. */
+  appliedWithoutRoom(): void {
+    if (!this.#parts.alarms.noSpace) this.outOfSpace();
+  }
+
   #publish(): void {
     if (this.#published !== 'no') return;
     this.#published = 'asked';

@@ -53,11 +53,13 @@ export interface MemberParts {
   readonly counters: ServerCounters;
 }
 
-/** Told when leadership moves and when this leader's term has begun to commit. */
+/** Told when leadership moves, when this leader's term has begun to commit, and when space has run out. */
 export interface LeadershipListener {
   leaderChanged(leader: MemberId, isLeader: boolean): void;
   /** This leader has applied everything of the terms before its own. */
   termOpened(): void;
+  /** An entry was applied for which there was no room any more. */
+  appliedWithoutRoom(): void;
 }
 
 export class Member implements MemberFront {
@@ -72,6 +74,8 @@ export class Member implements MemberFront {
   readonly #requestTimeoutMs: number;
 
   #gathered: Bytes[] = [];
+  /** The ids of those, in their order. */
+  #gatheredIds: number[] = [];
   readonly #gatheredConfChanges: ConfChange[] = [];
   /** What the log is writing, oldest first: raft's message, whose responses are stepped when it is durable. */
   readonly #writing: Pick<Message, 'entries' | 'responses'>[] = [];
@@ -190,6 +194,7 @@ export class Member implements MemberFront {
     check(writer.at === size, 'an entry is as long as its size was foretold');
     this.#proposals.wait(id, waiter, this.#world.nowMs());
     this.#gathered.push(entry);
+    this.#gatheredIds.push(id);
   }
 
   proposeConfChange(change: Omit<ConfChange, 'id'>, waiter: ProposalWaiter): void {
@@ -216,7 +221,7 @@ export class Member implements MemberFront {
   readIndex(waiter: ReadWaiter): void {
     if (this.#stopped) waiter.failed('stopped');
     else if (this.readsNow) waiter.confirmed();
-    else this.#reads.add(waiter);
+    else this.#reads.add(waiter, this.#world.nowMs());
   }
 
   /** The sockets have been read: what they brought goes to raft and to the log in one go. */
@@ -224,7 +229,10 @@ export class Member implements MemberFront {
     if (this.#stopped) return;
     if (this.#gathered.length > 0 && this.leader !== noMember) {
       // Without a leader proposals wait here until there is one or they time out, as etcd's do.
-      if (this.#node.propose(this.#gathered) === undefined) this.#gathered = [];
+      if (this.#node.propose(this.#gathered) === undefined) {
+        this.#gathered = [];
+        this.#gatheredIds = [];
+      }
     }
     this.#proposeConfChanges();
     if (this.leader !== noMember && this.#reads.waiting) {
@@ -244,10 +252,18 @@ export class Member implements MemberFront {
     if (this.#stopped) return;
     this.#node.tick();
     const now = this.#world.nowMs();
-    this.#proposals.expire(now, (startedMs) => this.#classifyTimeout(startedMs));
+    const expired = this.#proposals.expire(now, (startedMs) => this.#classifyTimeout(startedMs));
+    if (expired > 0 && this.#gathered.length > 0) this.#dropExpired();
     this.#reads.expire(now, this.#requestTimeoutMs);
     this.endTurn();
     this.#parts.checkpoints.tick(now);
+  }
+
+  /** Whoever asked has been told that it did not happen in time: no later leader is to be asked for it. */
+  #dropExpired(): void {
+    const isAwaited = (_: unknown, at: number) => this.#proposals.has(this.#gatheredIds[at] as number);
+    this.#gathered = this.#gathered.filter(isAwaited);
+    this.#gatheredIds = this.#gatheredIds.filter((id) => this.#proposals.has(id));
   }
 
   /** Asks raft again for rounds that it has not answered: a leader may have lost them. etcd does so every 500 ms. */
@@ -363,6 +379,7 @@ export class Member implements MemberFront {
     const success = outcome.kind !== 'refused' || outcome.error === 'compacted';
     this.#timeApply(success);
     if (id >= 0) this.#settle(id, outcome, success);
+    if (outcome.kind === 'refused' && outcome.error === 'noSpace') this.#listener?.appliedWithoutRoom();
   }
 
   /** Putting the answer together counts with the entry that comes after it: a second look at the clock is not worth it. */

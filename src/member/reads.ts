@@ -16,6 +16,8 @@ interface Round {
 
 export class Reads {
   #gathering: ReadWaiter[] = [];
+  /** When the first of them came. */
+  #gatheringSinceMs = 0;
   /** By the number that the round's context carries; in order of their start. */
   readonly #rounds = new Map<number, Round>();
   #lastRound = 0;
@@ -30,7 +32,8 @@ export class Reads {
     return false;
   }
 
-  add(waiter: ReadWaiter): void {
+  add(waiter: ReadWaiter, nowMs: number): void {
+    if (this.#gathering.length === 0) this.#gatheringSinceMs = nowMs;
     this.#gathering.push(waiter);
   }
 
@@ -64,6 +67,12 @@ export class Reads {
   }
 
   expire(nowMs: number, timeoutMs: number): void {
+    // Without a leader no round begins. Who came after the first gives up somewhat early, and all hear of it together.
+    if (this.#gathering.length > 0 && nowMs - this.#gatheringSinceMs >= timeoutMs) {
+      const waiters = this.#gathering;
+      this.#gathering = [];
+      for (const waiter of waiters) waiter.failed('timeout');
+    }
     for (const [number, round] of this.#rounds) {
       if (nowMs - round.startedMs < timeoutMs) break;
       this.#rounds.delete(number);

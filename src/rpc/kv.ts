@@ -193,6 +193,7 @@ class CompactMethod extends WriteMethod {
 }
 
 class TxnMethod extends WriteMethod {
+  #seconds: Histogram | undefined;
   protected readonly field = requestField.txn;
   #request = new TxnRequest();
 
@@ -212,19 +213,22 @@ class TxnMethod extends WriteMethod {
   protected override accepted(call: Call, bytes: Bytes, start: number, end: number): void {
     if (!isReadOnly(this.#request)) return this.propose(call, bytes, start, end, false);
     const { front } = this.answers;
-    if (isSerializable(this.#request) || front.readsNow) return this.#answer(call, this.#request);
+    const beganMs = call.receivedMs;
+    if (isSerializable(this.#request) || front.readsNow) return this.#answer(call, this.#request, beganMs);
     const kept = bytes.slice(start, end);
     front.readIndex(
       new Later(call, () => {
         const request = new TxnRequest();
         request.decode(kept, 0, kept.length);
-        this.#answer(call, request);
+        this.#answer(call, request, beganMs);
       }),
     );
   }
 
-  #answer(call: Call, request: TxnRequest): void {
+  #answer(call: Call, request: TxnRequest, beganMs: number): void {
     new WriteReply(this.parts, call, false).applied(this.parts.kv.readTxn(request));
+    this.#seconds ??= this.parts.counters.requestSeconds.of('ReadonlyTxn true');
+    this.#seconds.observe((this.answers.front.nowMs() - beganMs) / 1000);
   }
 }
 

@@ -15,12 +15,13 @@ export function decodeGenerated<Schema extends DescMessage>(
   start: number,
   end: number,
 ): Generated<Schema> {
+  // First, for the generated codecs read a number of another wire type as if it were their own.
+  const cleaned = wellTyped(schema, bytes, start, end);
   try {
-    return { ok: true, message: fromBinary(schema, bytes.subarray(start, end)) };
+    const whole = cleaned === undefined || cleaned.length === end - start;
+    const message = fromBinary(schema, whole ? bytes.subarray(start, end) : cleaned);
+    return cleaned === undefined ? { ok: false, failure: decodeFailure.malformed } : { ok: true, message };
   } catch (fault) {
-    const cleaned = wellTyped(schema, bytes, start, end);
-    if (cleaned !== undefined && cleaned.length < end - start)
-      return decodeGenerated(schema, cleaned, 0, cleaned.length);
     // The strict text decoder throws a TypeError of its own; all else is about the wire format.
     return { ok: false, failure: fault instanceof TypeError ? decodeFailure.invalidUtf8 : decodeFailure.malformed };
   }

@@ -24,4 +24,6 @@ test('inside an inner message too', () => {
 
 test('bytes that are no message stay refused', () => {
   equal(decodeGenerated(LeaseGrantRequestSchema, Uint8Array.of(0x08), 0, 1).ok, false);
+  // A number sent as bytes, and more of them than there are: the generated codec alone reads it as 255.
+  equal(decodeGenerated(LeaseGrantRequestSchema, Uint8Array.of(0x0a, 0xff, 0x01), 0, 3).ok, false);
 });

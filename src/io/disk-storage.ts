@@ -1,14 +1,8 @@
-/**
- * Log and values of a member in its data directory, laid out as etcd does:
- *
- *     <data-dir>/member/wal     segments of the log, unless `--wal-dir` says otherwise
- *     <data-dir>/member/snap    snapshots (`.snap`) and the value store
- */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+/** Log and values of a member in its data directory, each opened or made. */
 import type { DiskCounters } from '../base/counters.js';
 import type { Log } from '../base/log.js';
 import { emptyLog, type RecoveredLog } from '../member/assembly.js';
+import { makeDataDirectory } from '../wire/wal/data-directory.js';
 import { decodeMetadata, metadataBytes } from '../wire/wal/records.js';
 import { SnapDirectory } from '../wire/wal/snap-directory.js';
 import { checksum } from './checksum.js';
@@ -16,8 +10,6 @@ import { NodeDisk } from './disk.js';
 import type { Identity, Storage } from './storage.js';
 import { openStoredValues } from './values/stored-values.js';
 import { diskFailedExitCode, startWal } from './wal.js';
-
-const privateMode = 0o700;
 
 export interface DiskStorageOptions {
   readonly dir: string;
@@ -34,13 +26,12 @@ export interface DiskStorageOptions {
 /** The directory must be taken (`takeDataDir`): what is in it is this process's alone. */
 export async function diskStorage(options: DiskStorageOptions, identity: () => Identity): Promise<Storage> {
   const { dir, log, counters } = options;
-  const snapDir = join(dir, 'member', 'snap');
-  mkdirSync(snapDir, { recursive: true, mode: privateMode });
-  const snaps = new SnapDirectory(new NodeDisk(), snapDir, checksum, log);
+  const folders = makeDataDirectory(new NodeDisk({ unsafeNoFsync: options.unsafeNoFsync }), dir);
+  const snaps = new SnapDirectory(new NodeDisk(), folders.snap, checksum, log);
   snaps.clean();
   let persisted: (batches: number) => void = () => {};
   const started = startWal({
-    directory: options.walDir === '' ? join(dir, 'member', 'wal') : options.walDir,
+    directory: options.walDir === '' ? folders.wal : options.walDir,
     metadata: () => metadataBytes(identity()),
     from: snaps.newest()?.metadata,
     log,
@@ -62,7 +53,7 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => I
     log.error(what, { error: cause instanceof Error ? cause.message : String(cause) });
     process.exit(diskFailedExitCode);
   };
-  const path = join(snapDir, 'values');
+  const path = folders.values;
   const beganMs = performance.now();
   const values = openStoredValues(path, {
     onFatal: (cause) => fatal('the value store cannot be written; stopping', cause),

@@ -7,15 +7,7 @@
 import type { Bytes } from '../base/bytes.js';
 import type { Log } from '../base/log.js';
 import type { DiskFailure } from '../wire/wal/disk.js';
-import {
-  createWal,
-  type OpenOptions,
-  type OpenWal,
-  openWal,
-  type WalOpening,
-  type WalRefusal,
-  walExists,
-} from '../wire/wal/open.js';
+import { createWal, type OpenWal, openWalAt, type WalRefusal, walExists } from '../wire/wal/open.js';
 import type { StartPosition } from '../wire/wal/replay.js';
 import { WalWriter } from '../wire/wal/writer.js';
 import { checksum } from './checksum.js';
@@ -71,7 +63,7 @@ export function startWal(options: WalOptions): WalStart {
   const disk = new NodeDisk({ unsafeNoFsync, observe });
   const open = { disk, directory, checksum };
   const opening = walExists(disk, directory)
-    ? openFrom(open, options.from)
+    ? openWalAt(open, options.from)
     : { ok: true as const, wal: createWal(open, options.metadata()) };
   if (!opening.ok) return opening;
   const { wal } = opening;
@@ -89,13 +81,6 @@ export function startWal(options: WalOptions): WalStart {
     writer.close(stopped);
   };
   return { ok: true, wal, writer, stop };
-}
-
-/** A snapshot's file is written before the log records it, so the log may not know the newest; then it is read from where it can be. */
-function openFrom(open: OpenOptions, from: StartPosition | undefined): WalOpening {
-  if (from === undefined) return openWal(open);
-  const opening = openWal({ ...open, from });
-  return opening.ok ? opening : openWal(open);
 }
 
 function tell(wal: OpenWal, log: LogEvents): void {

@@ -140,6 +140,16 @@ export function openWal(options: OpenOptions): WalOpening {
   return { ok: true, wal: { tail, hardState, snapshot, snapshots, entries, repaired, ignored: listed.ignored } };
 }
 
+/**
+ * Opens at the newest snapshot that has a file. That is written before the log records it, so the log may not know it: then it is
+ * read from where it can be.
+ */
+export function openWalAt(options: OpenOptions, newest: StartPosition | undefined): WalOpening {
+  if (newest === undefined) return openWal(options);
+  const opening = openWal({ ...options, from: newest });
+  return opening.ok ? opening : openWal(options);
+}
+
 type ReadEnd = { readonly end: SegmentEnd } | { readonly refusal: WalRefusal };
 
 /** Reads all segments into `replay`, one after the other through the same buffer, which holds the last one at the end. */

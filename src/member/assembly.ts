@@ -19,9 +19,9 @@ import { type Member as ClusterMember, encodeContext } from '../cluster/member.j
 import { LeaseBook, ttlSecondsMin } from '../lease/book.js';
 import { Deadlines } from '../lease/deadlines.js';
 import { autoCompactor } from '../mvcc/auto-compaction.js';
-import { PagedKeyIndex } from '../mvcc/index/paged-key-index.js';
+import { PagedKeyIndex, type PagedKeyIndexOptions } from '../mvcc/index/paged-key-index.js';
 import { StoreLoader } from '../mvcc/loader.js';
-import { Store } from '../mvcc/store.js';
+import { Store, type StoreParts } from '../mvcc/store.js';
 import type { ValueStore } from '../mvcc/value-store.js';
 import { WatchHub } from '../mvcc/watch/hub.js';
 import { defaults } from '../raft/config.js';
@@ -76,6 +76,8 @@ export interface AssemblyParts {
   readonly recovered: RecoveredLog;
   /** The first members, for a log that has nothing yet. */
   readonly founders: () => readonly ClusterMember[];
+  /** How the key index takes its memory, where millions of keys are not expected. */
+  readonly index?: PagedKeyIndexOptions;
 }
 
 export function assemble(options: MemberOptions, parts: AssemblyParts): Assembled {
@@ -86,7 +88,8 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     values,
     ttlSecondsMin(Math.floor(options.electionMs / options.heartbeatMs), options.heartbeatMs),
   );
-  const store = loadStore(values, leases, options, counters);
+  const index = new PagedKeyIndex(parts.index);
+  const store = loadStore({ index, values, leases, counters: counters.mvcc }, leases, options);
   countLeases(leases, counters.lease);
   const deadlines = new Deadlines(leases, () => world.nowMs());
   const members = loadMembers(values, options.learnersMax);
@@ -116,7 +119,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     state: applier,
     storage,
     snapshotIndex: recovered.snapshot.index,
-    persistSnapshot: (snapshot) => member.persistSnapshot(snapshot),
+    persistSnapshot: (snapshot, durable) => member.persistSnapshot(snapshot, durable),
     commitSeconds: counters.disk.commitSeconds,
   });
   const member: Member = new Member(options, {
@@ -174,12 +177,9 @@ function countLeases(book: LeaseBook, counters: LeaseCounters): void {
   });
 }
 
-function loadStore(values: ValueStore, leases: LeaseBook, options: MemberOptions, counters: Counters): Store {
+function loadStore(parts: StoreParts, leases: LeaseBook, options: MemberOptions): Store {
   const { compactionBatchLimit, compactionSleepMs } = options;
-  const store = new Store(
-    { index: new PagedKeyIndex(), values, leases, counters: counters.mvcc },
-    { compactionBatchLimit, compactionSleepMs },
-  );
+  const store = new Store(parts, { compactionBatchLimit, compactionSleepMs });
   leases.restore();
   const loader = new StoreLoader(store);
   while (!loader.step(Number.POSITIVE_INFINITY));

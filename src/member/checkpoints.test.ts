@@ -25,7 +25,10 @@ function run(voters: readonly bigint[], count: number): { readonly bytesMax: num
   const confState = { ...emptyConfState, voters: voters as (typeof emptyConfState)['voters'] };
   const state = { applied: 0, appliedTerm: 1, confState, changes: 0, record() {}, image: () => noBytes };
   const snapshots: number[] = [];
-  const persistSnapshot = ({ metadata }: Snapshot) => snapshots.push(metadata.index);
+  const persistSnapshot = ({ metadata }: Snapshot, durable: () => void) => {
+    snapshots.push(metadata.index);
+    durable();
+  };
   const world = {
     nowMs: () => 0,
     wallMs: () => 0,

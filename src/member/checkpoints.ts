@@ -48,9 +48,14 @@ export class Checkpoints {
   readonly #world: World;
   readonly #state: Checkpointed;
   readonly #storage: MemoryStorage;
-  readonly #persistSnapshot: (snapshot: Snapshot) => void;
+  readonly #persistSnapshot: (snapshot: Snapshot, durable: () => void) => void;
   readonly #commitSeconds: Histogram;
   #committing = false;
+  /**
+   * From the commit on which a snapshot rests until its position is durable in the log. One at a time: two might be recorded in
+   * the wrong order, and the log would be read from the older one, whose entries are gone.
+   */
+  #taking = false;
   #afterCommit: (() => void) | undefined;
   #commitAtMs = 0;
   #recorded: number;
@@ -65,7 +70,7 @@ export class Checkpoints {
       readonly state: Checkpointed;
       readonly storage: MemoryStorage;
       readonly snapshotIndex: number;
-      readonly persistSnapshot: (snapshot: Snapshot) => void;
+      readonly persistSnapshot: (snapshot: Snapshot, durable: () => void) => void;
       readonly commitSeconds: Histogram;
     },
   ) {
@@ -148,15 +153,21 @@ export class Checkpoints {
 
   #snapshot(position: Position): void {
     const { snapshotCount, catchUpEntries, logBytesMax } = this.#limits;
-    if (position.index === this.#snapshotIndex) return;
+    if (this.#taking || position.index === this.#snapshotIndex) return;
     if (position.index - this.#snapshotIndex < snapshotCount && !this.#holdsTooMuch) return;
-    // One snapshot late, so that the record of the one that takes its place is durable by then.
-    this.#world.release(this.#snapshotIndex);
+    const before = this.#snapshotIndex;
     this.#snapshotIndex = position.index;
+    this.#taking = true;
     const snapshot: Snapshot = { data: this.#state.image(), metadata: position };
     const storage = this.#storage;
     storage.createSnapshot(position.index, position.confState, snapshot.data);
-    this.#world.saveSnapshot(snapshot, () => this.#persistSnapshot(snapshot));
+    this.#world.saveSnapshot(snapshot, () =>
+      this.#persistSnapshot(snapshot, () => {
+        this.#taking = false;
+        // One snapshot late, so that there are two to start from.
+        this.#world.release(before);
+      }),
+    );
     const wanted = hasFollowers(position.confState) ? position.index - catchUpEntries : position.index;
     const keepFrom = Math.min(position.index, Math.max(wanted, storage.indexBefore(logBytesMax / 2)));
     if (keepFrom >= storage.firstIndex()) storage.compact(keepFrom);

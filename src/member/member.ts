@@ -78,7 +78,7 @@ export class Member implements MemberFront {
   #gatheredIds: number[] = [];
   readonly #gatheredConfChanges: ConfChange[] = [];
   /** What the log is writing, oldest first: raft's message, whose responses are stepped when it is durable. */
-  readonly #writing: Pick<Message, 'entries' | 'responses'>[] = [];
+  readonly #writing: Written[] = [];
   #unwrittenHardState: HardState | undefined;
   #listener: LeadershipListener | undefined;
   #stopped = false;
@@ -277,10 +277,10 @@ export class Member implements MemberFront {
     this.#node.step(message);
   }
 
-  /** Writes a snapshot's position into the log, in its place among what the log is writing. */
-  persistSnapshot(snapshot: Snapshot): void {
+  /** Writes a snapshot's position into the log, in its place among what the log is writing; tells when it is durable. */
+  persistSnapshot(snapshot: Snapshot, durable: () => void): void {
     if (this.#stopped) return;
-    this.#writing.push(nothingWritten);
+    this.#writing.push({ entries: [], responses: [], durable });
     this.#world.persist({ entries: [], hardState: undefined, snapshot, mustSync: true });
   }
 
@@ -290,6 +290,7 @@ export class Member implements MemberFront {
     check(written !== undefined, 'the log confirms only what it was given');
     if (written.entries.length > 0) this.#parts.storage.append(written.entries);
     for (const response of written.responses) this.#node.step(response);
+    written.durable?.();
     if (!this.#stopped) this.#drive();
   }
 
@@ -423,7 +424,8 @@ export class Member implements MemberFront {
   }
 }
 
-const nothingWritten = { entries: [], responses: [] };
+/** What the log is writing: raft's message, or a snapshot's position, and who is to be told of it. */
+type Written = Pick<Message, 'entries' | 'responses'> & { readonly durable?: () => void };
 
 /** A round's number as raft carries it: 8 bytes, big-endian. */
 function roundContext(round: number): Bytes {

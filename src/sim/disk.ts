@@ -19,6 +19,9 @@ export class SimCrash extends Error {
   override readonly name = 'SimCrash';
 }
 
+/** What a crash leaves of that which was not durable: nothing, all of it, or whatever the seed says, down to single sectors. */
+export type CrashMode = 'drop' | 'keep' | 'tear';
+
 /** A call, before it is done: what it does and to which path. */
 export type SimCall = { readonly kind: string; readonly path: string };
 
@@ -93,6 +96,11 @@ export class SimDisk implements Disk {
     this.#random = random;
   }
 
+  /** No call is under way. */
+  get idle(): boolean {
+    return this.#queue.length === 0 && this.#soon.length === 0;
+  }
+
   /** Answers one of the calls that are under way; false when there is none. */
   turn(): boolean {
     const soon = this.#soon.shift();
@@ -117,14 +125,14 @@ export class SimDisk implements Disk {
   }
 
   /** The power fails. The disk can be used again at once, by whoever comes after. */
-  crash(): void {
+  crash(mode: CrashMode = 'tear'): void {
     this.#endLife();
     // Durable directories may name what the others do not, and the other way round: all are settled before any is read.
     const nodes = new Set<Node>();
     visitAll(this.#root, nodes);
     for (const node of nodes) {
-      if (node instanceof SimInode) this.#crashFile(node);
-      else this.#crashDirectory(node);
+      if (node instanceof SimInode) this.#crashFile(node, mode);
+      else this.#crashDirectory(node, mode);
     }
   }
 
@@ -286,10 +294,10 @@ export class SimDisk implements Disk {
   }
 
   /** A random part of what was not durable is so now. */
-  #crashFile(file: SimInode): void {
+  #crashFile(file: SimInode, mode: CrashMode): void {
     const content = file.durable;
     // Now and then all or nothing: mixed outcomes alone would hardly ever keep a long write whole.
-    const luck = this.#random.below(4);
+    const luck = mode === 'drop' ? 0 : mode === 'keep' ? 1 : this.#random.below(4);
     for (const made of file.changes) {
       if (luck === 0 || (luck > 1 && this.#random.oneIn(3))) continue;
       if (made.kind === 'truncate') content.resize(made.sizeBytes);
@@ -309,15 +317,17 @@ export class SimDisk implements Disk {
     }
   }
 
-  #crashDirectory(directory: SimDirectory): void {
-    const { changes } = directory;
-    const ordered = this.#random.oneIn(2);
-    const kept = ordered
-      ? changes.slice(0, this.#random.below(changes.length + 1))
-      : changes.filter(() => this.#random.oneIn(2));
+  #crashDirectory(directory: SimDirectory, mode: CrashMode): void {
+    const kept = mode === 'drop' ? [] : mode === 'keep' ? directory.changes : this.#someOf(directory.changes);
     for (const made of kept) apply(directory.durable, made);
     directory.now = new Map(directory.durable);
     directory.changes = [];
+  }
+
+  /** The first of them, or any. */
+  #someOf(changes: readonly DirectoryChange[]): readonly DirectoryChange[] {
+    if (this.#random.oneIn(2)) return changes.slice(0, this.#random.below(changes.length + 1));
+    return changes.filter(() => this.#random.oneIn(2));
   }
 }
 

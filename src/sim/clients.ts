@@ -1,0 +1,328 @@
+/**
+ * Clients of a simulated member: they ask at random, through its services, and bring what they are answered before the judge.
+ * When the process dies, what they had not been told is neither known to be done nor known not to be; their watches go on with the next.
+ */
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import { concatBytes, noBytes, utf8 } from '../base/bytes.js';
+import type { Random } from '../base/random.js';
+import {
+  CompactionRequestSchema,
+  CompactionResponseSchema,
+  Compare_CompareResult as CompareResult,
+  Compare_CompareTarget as CompareTarget,
+  DeleteRangeRequestSchema,
+  DeleteRangeResponseSchema,
+  HashKVRequestSchema,
+  HashKVResponseSchema,
+  LeaseGrantRequestSchema,
+  LeaseGrantResponseSchema,
+  LeaseKeepAliveRequestSchema,
+  LeaseKeepAliveResponseSchema,
+  LeaseRevokeRequestSchema,
+  LeaseRevokeResponseSchema,
+  PutRequestSchema,
+  PutResponseSchema,
+  RangeRequestSchema,
+  RangeResponseSchema,
+  type ResponseHeader,
+  type ResponseOp,
+  TxnRequestSchema,
+  TxnResponseSchema,
+} from '../gen/etcdserverpb/rpc_pb.js';
+import type { RecordingCall } from '../rpc/recording-call.js';
+import { grpcCode } from '../wire/grpc/service.js';
+import { Writer } from '../wire/proto/writer.js';
+import { type Judge, numberField, rule, same } from './judge.js';
+import { kvLine, rangeLine } from './model.js';
+import { WatchClient } from './watch-client.js';
+import type { SimHost } from './world.js';
+
+const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+const callsMax = 6;
+const watchesMax = 4;
+
+type Header = { readonly header?: ResponseHeader | undefined };
+/** `@5` */
+const at = ({ header }: Header) => `@${header?.revision}`;
+const revisionOf = ({ header }: Header) => Number(header?.revision ?? 0n);
+
+interface Asked {
+  readonly call: RecordingCall;
+  readonly answered: (call: RecordingCall) => void;
+}
+
+export class Clients {
+  readonly watches: WatchClient[] = [];
+  answers = 0;
+  unknown = 0;
+  readonly #random: Random;
+  readonly #judge: Judge;
+  readonly #nowMs: () => number;
+  #host: SimHost | undefined;
+  #asked: Asked[] = [];
+  #number = 0;
+  /** Granted, or at least asked for. */
+  #leases: bigint[] = [];
+
+  constructor(random: Random, judge: Judge, nowMs: () => number) {
+    this.#random = random;
+    this.#judge = judge;
+    this.#nowMs = nowMs;
+  }
+
+  get waiting(): boolean {
+    return this.#asked.length > 0;
+  }
+
+  /** The process before is gone, if there was one. */
+  meet(host: SimHost): void {
+    this.#asked = [];
+    this.#host = host;
+    for (const watch of this.watches) watch.open(host);
+  }
+
+  /** Some ask for something. */
+  act(): void {
+    const random = this.#random;
+    for (let times = random.below(3); times > 0 && this.#asked.length < callsMax; times--) {
+      const dice = random.below(100);
+      if (dice < 36) this.#put();
+      else if (dice < 44) this.#delete();
+      else if (dice < 56) this.#txn();
+      else if (dice < 66) this.#range();
+      else if (dice < 73) this.#grant();
+      else if (dice < 76) this.#revoke();
+      else if (dice < 82) this.#keepAlive();
+      else if (dice < 87) this.#compact();
+      else if (dice < 92) this.#hash();
+      else if (dice < 96 && this.watches.length < watchesMax) this.#watch();
+      else for (const watch of this.watches) watch.askProgress();
+    }
+  }
+
+  /** The member has had its turn: what it answered is judged. */
+  listen(): void {
+    const host = this.#host;
+    if (host === undefined) return;
+    this.#judge.follow(host.assembled.member.applied);
+    for (const { call, answered } of this.#asked) if (call.ended || call.sent.length > 0) answered(call);
+    this.#asked = this.#asked.filter(({ call }) => !call.ended && call.sent.length === 0);
+    for (const watch of this.watches) watch.listen(host);
+  }
+
+  #put(): void {
+    const random = this.#random;
+    const prevKv = random.oneIn(3);
+    const value = utf8(`v${this.#number + 1}${'.'.repeat(random.oneIn(4) ? random.below(3000) : 0)}`);
+    const put = { key: utf8(random.pick(keys)), value, lease: this.#lease(), prevKv };
+    this.#write('KV/Put', PutRequestSchema, put, PutResponseSchema, (answer) => {
+      const over = answer.prevKv === undefined ? '' : ` over ${kvLine(answer.prevKv)}`;
+      return `put${over} ${at(answer)}`;
+    });
+  }
+
+  #delete(): void {
+    const [key, rangeEnd] = this.#someKeys();
+    const request = { key: utf8(key), rangeEnd };
+    this.#write('KV/DeleteRange', DeleteRangeRequestSchema, request, DeleteRangeResponseSchema, (answer) => {
+      return `deleted ${answer.deleted} ${at(answer)}`;
+    });
+  }
+
+  #txn(): void {
+    const random = this.#random;
+    const [first, second, third] = random.shuffle([...keys]).map(utf8);
+    const value = utf8(`v${this.#number + 1}`);
+    const put = (key = noBytes) => op('requestPut', { key, value, lease: this.#lease() });
+    const remove = (key = noBytes) => op('requestDeleteRange', { key });
+    const all = op('requestRange', { key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0) });
+    const compare = random.oneIn(2)
+      ? { target: CompareTarget.VERSION, targetUnion: { case: 'version' as const, value: BigInt(random.below(3)) } }
+      : { target: CompareTarget.VALUE, targetUnion: { case: 'value' as const, value: utf8(`v${this.#number}`) } };
+    const request = {
+      compare: [{ ...compare, result: CompareResult.EQUAL, key: first ?? noBytes }],
+      success: [put(first), all, remove(second), put(third)],
+      failure: random.oneIn(3) ? [all] : [remove(first), put(second), all],
+    };
+    this.#write('KV/Txn', TxnRequestSchema, request, TxnResponseSchema, (answer) => {
+      return `${answer.succeeded} [${answer.responses.map(opLine).join('; ')}] ${at(answer)}`;
+    });
+  }
+
+  #compact(): void {
+    const revision = BigInt(1 + this.#random.below(this.#judge.seenRevision));
+    const request = { revision, physical: this.#random.oneIn(3) };
+    const number = this.#number + 1;
+    const asked = this.#judge.seenRevision;
+    this.#write('KV/Compact', CompactionRequestSchema, request, CompactionResponseSchema, (answer) => {
+      if (!request.physical) return `compacted ${at(answer)}`;
+      // Physically done, it answers with the revision that there is by then.
+      this.#judge.saw(revisionOf(answer), asked);
+      const outcome = this.#judge.outcomeOf(number);
+      return outcome.startsWith('compacted') ? outcome : 'compacted';
+    });
+  }
+
+  #grant(): void {
+    const ID = BigInt(100 + this.#number);
+    const TTL = BigInt(1 + this.#random.below(8));
+    this.#leases.push(ID);
+    this.#judge.leaseEndsMs.set(ID, this.#nowMs() + Number(TTL) * 1000);
+    this.#write('Lease/LeaseGrant', LeaseGrantRequestSchema, { ID, TTL }, LeaseGrantResponseSchema, (answer) => {
+      return `granted ${answer.ID} ${answer.TTL} ${at(answer)}`;
+    });
+  }
+
+  #revoke(): void {
+    const request = { ID: this.#lease() };
+    this.#write('Lease/LeaseRevoke', LeaseRevokeRequestSchema, request, LeaseRevokeResponseSchema, (answer) => {
+      return `revoked ${at(answer)}`;
+    });
+  }
+
+  #keepAlive(): void {
+    const ID = this.#lease();
+    const sentMs = this.#nowMs();
+    const { leases } = this.#judge.model;
+    const alive = leases.get(ID);
+    this.#ask('Lease/LeaseKeepAlive', LeaseKeepAliveRequestSchema, { ID }, (call) => {
+      if (call.sent.length === 0) return;
+      const { TTL, header } = fromBinary(LeaseKeepAliveResponseSchema, call.sent[0] ?? noBytes);
+      if (TTL === 0n) rule(alive === undefined || !leases.has(ID), () => `lease ${ID} lives and is not renewed`);
+      else {
+        same(`time to live of ${ID}`, String(TTL), String(alive ?? leases.get(ID)));
+        this.#judge.leaseEndsMs.set(ID, sentMs + Number(TTL) * 1000);
+      }
+      this.#judge.saw(revisionOf({ header }), 0);
+      call.cancel();
+    });
+  }
+
+  #range(): void {
+    const [key, rangeEnd] = this.#someKeys();
+    const asked = this.#judge.seenRevision;
+    const revision = this.#random.oneIn(2) ? 0 : 1 + this.#random.below(asked);
+    const request = {
+      key: utf8(key),
+      rangeEnd,
+      revision: BigInt(revision),
+      serializable: this.#random.oneIn(4),
+    };
+    const end = rangeEnd.length === 0 ? undefined : '';
+    this.#ask('KV/Range', RangeRequestSchema, request, (call) => {
+      const answer = this.#answerOf(call, RangeResponseSchema);
+      if (typeof answer === 'string') {
+        const { compacted } = this.#judge.model.store;
+        rule(revision > 0 && revision < compacted, () => `range at ${revision} of ${compacted}: ${answer}`);
+      } else if (answer !== undefined) {
+        this.#judge.saw(revisionOf(answer), asked);
+        this.#judge.read(key, end, revision || revisionOf(answer), rangeLine(answer.kvs.map(kvLine)));
+      }
+    });
+  }
+
+  #hash(): void {
+    const asked = this.#judge.seenRevision;
+    const revision = this.#random.oneIn(2) ? 0 : 1 + this.#random.below(asked);
+    this.#ask('Maintenance/HashKV', HashKVRequestSchema, { revision: BigInt(revision) }, (call) => {
+      const answer = this.#answerOf(call, HashKVResponseSchema);
+      if (answer === undefined || typeof answer === 'string') return;
+      this.#judge.saw(revisionOf(answer), asked);
+      this.#judge.hash(Number(answer.hashRevision), Number(answer.compactRevision), answer.hash);
+    });
+  }
+
+  #watch(): void {
+    const [key, rangeEnd] = this.#someKeys();
+    const start = this.#random.oneIn(2) ? 0 : 1 + this.#random.below(this.#judge.seenRevision + 1);
+    const watch = new WatchClient(this.#judge, { key, end: rangeEnd.length === 0 ? undefined : '' }, start);
+    this.watches.push(watch);
+    if (this.#host !== undefined) watch.open(this.#host);
+  }
+
+  /** A key alone, or it and all behind it. */
+  #someKeys(): [string, Uint8Array] {
+    const key = this.#random.pick(keys);
+    return [key, this.#random.oneIn(3) ? Uint8Array.of(0) : noBytes];
+  }
+
+  /** Now and then one that has ended, or never was. */
+  #lease(): bigint {
+    if (this.#random.oneIn(2) || this.#leases.length === 0) return 0n;
+    if (this.#leases.length > 3 && !this.#random.oneIn(8)) this.#leases = this.#leases.slice(-3);
+    return this.#random.oneIn(30) ? 9n : this.#random.pick(this.#leases);
+  }
+
+  /** `line` says of an answer what the model says of the outcome. */
+  #write<Q extends DescMessage, A extends DescMessage>(
+    name: string,
+    schema: Q,
+    request: MessageInitShape<Q>,
+    answers: A,
+    line: (answer: MessageShape<A>) => string,
+  ): void {
+    const number = ++this.#number;
+    this.#ask(
+      name,
+      schema,
+      request,
+      (call) => {
+        const answer = this.#answerOf(call, answers);
+        if (answer !== undefined) this.#judge.answered(number, typeof answer === 'string' ? answer : line(answer));
+      },
+      number,
+    );
+  }
+
+  #ask<Q extends DescMessage>(
+    name: string,
+    schema: Q,
+    request: MessageInitShape<Q>,
+    answered: (call: RecordingCall) => void,
+    number = 0,
+  ): void {
+    const call = this.#host?.call(`/etcdserverpb.${name}`);
+    if (call === undefined) return;
+    this.#asked.push({ call, answered });
+    const bytes = toBinary(schema, create(schema, request));
+    call.write(number === 0 ? bytes : concatBytes([bytes, numbered(number)]));
+  }
+
+  /** The refusal as a line, or undefined when nobody knows what came of it. */
+  #answerOf<A extends DescMessage>(call: RecordingCall, schema: A): MessageShape<A> | string | undefined {
+    const { status } = call;
+    if (status?.code === grpcCode.unavailable) {
+      this.unknown++;
+      return undefined;
+    }
+    this.answers++;
+    return status?.code === grpcCode.ok ? fromBinary(schema, call.sent[0] ?? noBytes) : `refused: ${status?.text}`;
+  }
+}
+
+type Op<Case extends string, Value> = { readonly request: { readonly case: Case; readonly value: Value } };
+
+function op<Case extends string, Value>(name: Case, value: Value): Op<Case, Value> {
+  return { request: { case: name, value } };
+}
+
+function opLine({ response }: ResponseOp): string {
+  if (response.case === 'responseRange') return rangeLine(response.value.kvs.map(kvLine));
+  if (response.case === 'responseDeleteRange') return `deleted ${response.value.deleted}`;
+  return response.case === 'responsePut' ? 'put' : '';
+}
+
+/** The request's number as a field that its message does not have. */
+function numbered(number: number): Uint8Array {
+  const writer = new Writer(16);
+  writer.varint(numberField * 8);
+  writer.varint(number);
+  return writer.copy();
+}

@@ -160,14 +160,15 @@ export class Duties implements LeadershipListener {
 
   #compact(revision: number): void {
     const { log } = this.#parts;
-    log.info('starting auto compaction', { revision });
+    const what = `auto ${this.#options.autoCompaction?.mode ?? ''} compaction`;
+    log.info(`starting ${what}`, { revision });
     const request = create(CompactionRequestSchema, { revision: BigInt(revision) });
     this.#propose(requestField.compaction, toBinary(CompactionRequestSchema, request), (error) => {
       // Somebody else was faster: what was asked for is done.
       const done = error === undefined || error === 'compacted';
       this.#compactor?.ended(done);
-      if (done) log.info('completed auto compaction', { revision });
-      else log.warn('failed auto compaction', { revision, error });
+      if (done) log.info(`completed ${what}`, { revision });
+      else log.warn(`failed ${what}`, { revision, error });
     });
   }
 

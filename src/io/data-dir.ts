@@ -6,10 +6,12 @@
  * very process is not waited for: who started it can wait for its end.
  */
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../base/log.js';
+import { DiskFailure } from '../wire/wal/disk.js';
 import { type DataDirLock, heldByUs, lockDataDir } from './data-dir-lock.js';
+import { NodeDisk } from './disk.js';
 import { faultText } from './fault.js';
 
 const privateMode = 0o700;
@@ -35,12 +37,27 @@ export async function takeDataDir(dir: string, log: Log, waitMs = waitMsMax): Pr
 
 function touch(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true, mode: privateMode });
+    const made = mkdirSync(dir, { recursive: true, mode: privateMode });
+    if (made !== undefined) syncParents(dir, made);
     const probe = join(dir, '.touch');
     writeFileSync(probe, '', { mode: 0o600 });
     rmSync(probe);
   } catch (cause) {
     throw new Error(`cannot access data directory: ${faultText(cause)}`, { cause });
+  }
+}
+
+/** A folder is there after a power failure when the one above it was synced: so from `dir` up to `made`, the first that was new. */
+function syncParents(dir: string, made: string): void {
+  const disk = new NodeDisk();
+  const top = dirname(resolve(made));
+  for (let at = resolve(dir); at !== top; at = dirname(at)) {
+    try {
+      disk.syncDirectoryNow(dirname(at));
+    } catch (failure) {
+      // A folder may be written to that cannot be read; then the file system's own journal has to do.
+      if (!(failure instanceof DiskFailure && failure.code === 'EACCES')) throw failure;
+    }
   }
 }
 

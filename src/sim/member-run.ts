@@ -100,6 +100,16 @@ class Run {
     const again = this.live(0, Number.POSITIVE_INFINITY, true);
     if (again === 'crashed') throw new Error('the power did not fail');
     this.#rest(again.host);
+    if (this.random.oneIn(3)) this.#outliveLeases(again.host);
+  }
+
+  /** Nobody renews any more: every lease ends, and its keys with it. */
+  #outliveLeases(host: SimHost): void {
+    this.world.nowMs += 20_000;
+    host.until(() => {
+      this.clients.listen();
+      return this.judge.model.leases.size === 0 && host.atRest;
+    }, 'the end of all leases');
   }
 
   /** Everybody has been answered, and every watch has seen all. */

@@ -119,9 +119,10 @@ export class Listener {
 
   #accept(socket: Socket) {
     const { grpc, http1 } = this.#options;
-    if (http1 === undefined) return this.#serveHttp2(socket);
+    const acceptedMs = this.nowMs();
+    if (http1 === undefined) return this.#serveHttp2(socket, acceptedMs);
     if (grpc === undefined) return this.#serveHttp1(socket);
-    this.#undecided.set(socket, this.nowMs());
+    this.#undecided.set(socket, acceptedMs);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#undecided.delete(socket));
     let first: Buffer = Buffer.alloc(0);
@@ -134,7 +135,7 @@ export class Listener {
       socket.off('data', sniff);
       socket.pause();
       this.#undecided.delete(socket);
-      if (matches) this.#serveHttp2(socket);
+      if (matches) this.#serveHttp2(socket, acceptedMs);
       else this.#serveHttp1(socket);
       socket.unshift(first);
       socket.resume();
@@ -148,7 +149,8 @@ export class Listener {
     this.#options.http1?.emit('connection', socket);
   }
 
-  #serveHttp2(socket: Socket): void {
+  /** The peer's time to say its preface began when it was accepted. */
+  #serveHttp2(socket: Socket, acceptedMs: number): void {
     const { grpc } = this.#options;
     if (grpc === undefined) return;
     const held = new MachineSocket<ServerCall>(socket, this.#turn, this.nowMs, () => this.#sockets.delete(held));
@@ -156,7 +158,7 @@ export class Listener {
       peer: socket.remoteAddress === undefined ? '@' : hostPort(socket.remoteAddress, socket.remotePort ?? 0),
       pool: this.#pool,
       ...(socket instanceof TLSSocket && commonNameOf(socket)),
-      nowMs: this.nowMs(),
+      nowMs: acceptedMs,
       wake: () => this.#turn.markDirty(held),
     });
     this.#sockets.add(held);

@@ -15,6 +15,8 @@ const socketQueueBytesMax = 131_072;
 const unreadBytesMax = 1_048_576;
 /** Bursts of output one connection may send in a turn: what a fast reader asks for beyond them waits for the next turn. */
 const roundsMax = 4;
+/** A chunk that took longer to answer is its connection's last of the turn: one client's work must not be another's wait. */
+const chunkMsMax = 2;
 /** How long a socket that we have ended may take to close; a peer still sending would lose our last words if it were cut. */
 const lingerMs = 1_000;
 
@@ -47,9 +49,11 @@ export class MachineSocket<S extends Stream> implements Flushable {
     const { socket } = this;
     socket.setNoDelay(true);
     socket.on('data', (chunk) => {
-      machine.receive(chunk, this.nowMs());
+      const nowMs = this.nowMs();
+      machine.receive(chunk, nowMs);
       this.turn.begin();
       const { finished, sender } = machine.http2;
+      if (this.nowMs() - nowMs > chunkMsMax) this.#standBack(machine);
       if (finished) this.turn.markDirty(this);
       // Who asks on without taking the answers is not heard until it takes them.
       if (sender.blocked && sender.queuedBytes > unreadBytesMax) socket.pause();
@@ -61,6 +65,15 @@ export class MachineSocket<S extends Stream> implements Flushable {
       machine.lost();
       this.turn.begin();
       this.onClose(this);
+    });
+  }
+
+  /** Reads on when the other sockets have been looked at; the kernel would hand us megabytes of this one first. */
+  #standBack(machine: Machine<S>): void {
+    this.socket.pause();
+    setImmediate(() => {
+      // A blocked connection reads on when it has drained.
+      if (!machine.http2.sender.blocked) this.socket.resume();
     });
   }
 

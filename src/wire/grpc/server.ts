@@ -101,6 +101,13 @@ interface ServerParts {
   readonly clock: (() => number) | undefined;
 }
 
+/** What compresses better than this was made to. Text comes to 20 at most, and messages are mostly less. */
+const honestRatio = 32;
+/** Bytes beyond it that cost as much as a call given up. */
+const bytesAReset = 8_192;
+/** And what a message costs that would not end at the limit. */
+const bombResets = 200;
+
 const statusOk: Header = { name: ':status', value: '200' };
 
 export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<ServerCall> {
@@ -239,14 +246,22 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     }
     if (message === 'tooLarge') {
       const text = `grpc: received message after decompression larger than max ${max}`;
-      return this.fail(call, grpcCode.resourceExhausted, text);
+      this.fail(call, grpcCode.resourceExhausted, text);
+      return this.http2.spend(bombResets);
     }
+    this.#chargeInflation(end - start, message.length);
     this.#deliver(call, message, 0, message.length);
+  }
+
+  /** A few bytes that become megabytes cost us a millisecond: who sends one such message after the other is sent away. */
+  #chargeInflation(fromBytes: number, toBytes: number): void {
+    const beyond = toBytes - fromBytes * honestRatio;
+    if (beyond >= bytesAReset) this.http2.spend(Math.floor(beyond / bytesAReset));
   }
 
   #deliver(call: ServerCall, bytes: Bytes, start: number, end: number) {
     const { method } = call;
-    if (method === undefined) return;
+    if (method === undefined || call.ended) return;
     call.messages++;
     call.counters.received++;
     this.#traffic.receivedBytes += end - start;

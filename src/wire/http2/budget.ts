@@ -6,13 +6,17 @@
  */
 export class Budget {
   #tokens: number;
-  #filledMs = 0;
+  #filledMs: number;
 
   constructor(
     readonly tokensMax: number,
     readonly perSecond: number,
+    nowMs: number,
+    /** Where it begins. */
+    tokens = tokensMax,
   ) {
-    this.#tokens = tokensMax;
+    this.#tokens = tokens;
+    this.#filledMs = nowMs;
   }
 
   /** False when the peer has spent more than it may. */

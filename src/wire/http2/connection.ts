@@ -40,6 +40,12 @@ const idleFramesMax = 10_000;
 const idleFramesPerSecond = 1_000;
 const resetsMax = 2_000;
 const resetsPerSecond = 200;
+/** A new connection has less to give away, or else whoever is sent away comes back for more. */
+const resetsFirst = 500;
+/** What a stream that breaks a rule costs of them: no honest client's does. */
+const provokedResets = 4;
+/** What a header list over the cap costs of them: its fields are read, to the last, for the sake of the table. */
+const longListResets = 100;
 /** A call given up later than this has cost its client a wait, and is no flood. */
 const youngCallMs = 1_000;
 /** grpc-go's ping that asks whether the first GOAWAY has arrived. */
@@ -58,8 +64,8 @@ export class Connection<S extends Stream> implements FrameSink {
   readonly #streams = new Map<number, S>();
   readonly #decoder: HpackDecoder;
   readonly #pings: Pings;
-  readonly #idleFrames = new Budget(idleFramesMax, idleFramesPerSecond);
-  readonly #resets = new Budget(resetsMax, resetsPerSecond);
+  readonly #idleFrames: Budget;
+  readonly #resets: Budget;
   readonly #server: boolean;
 
   #state: 'open' | 'draining' | 'failed' = 'open';
@@ -86,6 +92,8 @@ export class Connection<S extends Stream> implements FrameSink {
     this.#server = role === 'server';
     this.nowMs = host.nowMs;
     this.#bornMs = host.nowMs;
+    this.#idleFrames = new Budget(idleFramesMax, idleFramesPerSecond, host.nowMs);
+    this.#resets = new Budget(resetsMax, resetsPerSecond, host.nowMs, resetsFirst);
     this.#decoder = new HpackDecoder(limits.headerListBytesMax);
     this.#pings = new Pings(limits.keepalive, host.nowMs);
     this.#receiveWindow = limits.connectionWindowBytes;
@@ -313,7 +321,10 @@ export class Connection<S extends Stream> implements FrameSink {
   }
 
   #open(id: number, block: HeaderBlock, ends: boolean) {
-    if (block.tooLarge) return this.#streamError(id, errorCode.frameSizeError);
+    if (block.tooLarge) {
+      this.#streamError(id, errorCode.frameSizeError);
+      return this.spend(longListResets);
+    }
     if (!isKnownRequest(block)) return this.#streamError(id, errorCode.protocolError);
     if (id > this.#lastIdAllowed || this.#streams.size >= this.limits.concurrentStreamsMax) {
       return this.#streamError(id, errorCode.refusedStream);
@@ -364,13 +375,19 @@ export class Connection<S extends Stream> implements FrameSink {
       return this.#spendIdle(1);
     }
     this.#abort(stream, readUint32(bytes, at));
-    if (this.#server) this.#spendReset(stream);
+    this.#spendReset(stream, 1);
   }
 
   /** A call given up while young, by the peer or by its provocation: CVE-2023-44487 and CVE-2025-8671. */
-  #spendReset(stream: S | undefined): void {
+  #spendReset(stream: S | undefined, tokens: number): void {
     if (stream !== undefined && this.nowMs - stream.openedMs >= youngCallMs) return;
-    if (!this.#resets.spend(this.nowMs)) this.fail(errorCode.enhanceYourCalm, 'too_many_resets');
+    this.spend(tokens);
+  }
+
+  /** Charges the peer for work that it made us do, and that came to nothing. */
+  spend(tokens: number): void {
+    if (!this.#server || this.#state === 'failed') return;
+    if (!this.#resets.spend(this.nowMs, tokens)) this.fail(errorCode.enhanceYourCalm, 'too_many_resets');
   }
 
   #windowUpdate(bytes: Bytes, at: number, end: number, id: number) {
@@ -486,7 +503,7 @@ export class Connection<S extends Stream> implements FrameSink {
     this.sender.reset(id, code);
     this.#forgiven.add(id);
     if (stream !== undefined) this.#abort(stream, code);
-    if (this.#server) this.#spendReset(stream);
+    this.#spendReset(stream, code === errorCode.refusedStream ? 1 : provokedResets);
   }
 
   #abort(stream: S, code: number): void {

@@ -73,6 +73,9 @@ export class HpackDecoder {
         const sizeMax = this.#integer(bytes, end, 0x1f);
         if (this.#broken || sizeMax > this.tableBytesMax || block.fields.length > 0) return undefined;
         this.#resize(sizeMax);
+      } else if (block.tooLarge) {
+        // It will be refused, and this field leaves no trace in the table.
+        if (!this.#skipLiteral(bytes, end)) return undefined;
       } else {
         const field = this.#literal(bytes, end, 0x0f);
         if (field === undefined) return undefined;
@@ -131,6 +134,18 @@ export class HpackDecoder {
     const value = this.#string(bytes, end);
     if (value === undefined) return undefined;
     return new HeaderField(name, value);
+  }
+
+  #skipLiteral(bytes: Bytes, end: number): boolean {
+    const indexed = this.#integer(bytes, end, 0x0f) !== 0;
+    return (indexed || this.#skipString(bytes, end)) && this.#skipString(bytes, end);
+  }
+
+  #skipString(bytes: Bytes, end: number): boolean {
+    if (this.#at >= end) return false;
+    const length = this.#integer(bytes, end, 0x7f);
+    this.#at += length;
+    return !this.#broken && this.#at <= end;
   }
 
   /** RFC 7541, 5.1. More than four bytes beyond the prefix is larger than anything legal here. */

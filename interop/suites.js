@@ -27,5 +27,11 @@ export const suites = [
     needs: ['go'],
     proves: "raft does step by step what Go's library does",
   },
+  {
+    name: 'floods',
+    script: 'interop/floods/run.js',
+    needs: [],
+    proves: 'every known flood ends with the right error, and others do not feel it',
+  },
   { name: 'crash', script: 'interop/crash/run.js', needs: [], proves: 'kill -9 loses no acknowledged write' },
 ];

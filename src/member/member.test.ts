@@ -2,7 +2,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { requestField } from '../apply/request-field.js';
-import type { ClusterId, MemberId } from '../base/ids.js';
+import { type ClusterId, type MemberId, noMember } from '../base/ids.js';
 import { silentLog } from '../base/log.js';
 import { MemoryValues } from '../mvcc/memory-values.js';
 import { newMessage } from '../raft/message.js';
@@ -21,7 +21,7 @@ class Run {
   readonly #unwritten: WalBatch[] = [];
   readonly parts;
 
-  constructor(founders: readonly MemberId[], quotaBytes = Number.POSITIVE_INFINITY) {
+  constructor(founders: readonly MemberId[], quotaBytes = Number.POSITIVE_INFINITY, recovered = emptyLog) {
     const world = {
       nowMs: () => this.nowMs,
       wallMs: () => 1,
@@ -38,7 +38,7 @@ class Run {
       {
         world,
         log: silentLog,
-        recovered: emptyLog,
+        recovered,
         founders: () => founders.map((id) => ({ id, name: '', peerUrls: [], clientUrls: [], isLearner: false })),
       },
     );
@@ -115,4 +115,11 @@ test('an entry that finds no room when it is applied raises the alarm', () => {
   run.settle();
   deepEqual([first, second], [['put'], ['noSpace']]);
   ok(run.parts.alarms.noSpace);
+});
+
+test('a member that starts again knows its term before anything happens in it', () => {
+  const entries = [{ type: 0, term: 5, index: 1, data: new Uint8Array(0) } as const];
+  const recovered = { ...emptyLog, hardState: { term: 5, vote: noMember, commit: 1 }, entries };
+  const { member } = new Run([own], Number.POSITIVE_INFINITY, recovered).parts;
+  deepEqual([member.term, member.committed, member.applied], [5, 1, 1]);
 });

@@ -116,7 +116,9 @@ export class Member implements MemberFront {
     this.#node = parts.node;
     this.#requestTimeoutMs = 5000 + 2 * config.electionMs;
     this.#proposals = new Proposals(this.#requestTimeoutMs);
-    this.#committed = parts.applier.applied;
+    const { term, commit } = parts.node.basicStatus().hardState;
+    this.term = term;
+    this.#committed = Math.max(commit, parts.applier.applied);
     this.#applySeconds = new KindSeconds(parts.counters.applySeconds);
     this.#requestSeconds = new KindSeconds(parts.counters.requestSeconds);
   }

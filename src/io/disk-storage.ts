@@ -7,6 +7,7 @@ import { decodeMetadata, metadataBytes } from '../wire/wal/records.js';
 import { SnapDirectory } from '../wire/wal/snap-directory.js';
 import { checksum } from './checksum.js';
 import { NodeDisk } from './disk.js';
+import { loadIndex, saveIndex } from './index-checkpoint.js';
 import type { Identity, Storage } from './storage.js';
 import { openStoredValues } from './values/stored-values.js';
 import { diskFailedExitCode, startWal } from './wal.js';
@@ -72,6 +73,12 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => I
       recovered = emptyLog;
       return taken;
     },
+    loadIndex: () => loadIndex(folders.snap, values),
+    saveIndex: (store) =>
+      new Promise((resolve) => {
+        saveIndex(folders.snap, store);
+        values.commit(resolve);
+      }),
     append: (batch) => writer.append(batch),
     onPersisted(tell) {
       persisted = tell;

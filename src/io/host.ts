@@ -125,7 +125,14 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   const published = options.member.clientUrls.map((url) => clientUrls[urls.listenClientUrls.indexOf(url)] ?? url);
   const assembled = assemble(
     { ...options.member, ...identity, clientUrls: published },
-    { world, log, recovered, counters: options.counters, founders: () => foundersOf(identity, options) },
+    {
+      world,
+      log,
+      recovered,
+      keptIndex: storage.loadIndex(),
+      counters: options.counters,
+      founders: () => foundersOf(identity, options),
+    },
   );
   storage.onPersisted((batches) => {
     for (let i = 0; i < batches; i++) assembled.member.persisted();
@@ -165,6 +172,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     await close(0);
     // What is applied is made durable, so that the next start has nothing to apply again.
     await new Promise<void>((resolve) => assembled.checkpoints.finish(resolve));
+    await storage.saveIndex(assembled.store);
     await storage.close(assembled.member.takeUnwrittenHardState());
     milestones.closed();
   };

@@ -2,7 +2,9 @@
 import type { ClusterId, MemberId } from '../base/ids.js';
 import { emptyLog, type RecoveredLog } from '../member/assembly.js';
 import type { WalBatch } from '../member/world.js';
+import type { LoadedCheckpoint } from '../mvcc/index/checkpoint.js';
 import { MemoryValues } from '../mvcc/memory-values.js';
+import type { Store } from '../mvcc/store.js';
 import type { ValueStore } from '../mvcc/value-store.js';
 import type { HardState, Snapshot } from '../wire/raftpb/types.js';
 
@@ -17,6 +19,10 @@ export interface Storage {
   readonly values: ValueStore;
   /** What the log held at start. Handed over once: the entries are the member's from then on, and go when it lets them go. */
   takeRecovered(): RecoveredLog;
+  /** The key index as the last orderly stop kept it, if it still fits the values. */
+  loadIndex(): LoadedCheckpoint | undefined;
+  /** Keeps the key index for the next start. Nothing changes the store any more; its values are committed. */
+  saveIndex(store: Store): Promise<void>;
   /** Writes to the log; `onPersisted` is told as batches become durable, in order. */
   append(batch: WalBatch): void;
   onPersisted(tell: (batches: number) => void): void;
@@ -51,6 +57,8 @@ export function memoryStorage(identity: Identity): Storage {
     identity,
     values: new PromptValues(),
     takeRecovered: () => emptyLog,
+    loadIndex: () => undefined,
+    saveIndex: async () => {},
     append() {
       if (waiting++ === 0) setImmediate(tell);
     },

@@ -19,6 +19,7 @@ import { type Member as ClusterMember, encodeContext } from '../cluster/member.j
 import { LeaseBook, ttlSecondsMin } from '../lease/book.js';
 import { Deadlines } from '../lease/deadlines.js';
 import { autoCompactor } from '../mvcc/auto-compaction.js';
+import type { LoadedCheckpoint } from '../mvcc/index/checkpoint.js';
 import { PagedKeyIndex, type PagedKeyIndexOptions } from '../mvcc/index/paged-key-index.js';
 import { StoreLoader } from '../mvcc/loader.js';
 import { Store, type StoreParts } from '../mvcc/store.js';
@@ -74,6 +75,8 @@ export interface AssemblyParts {
   readonly world: World;
   readonly log: Log;
   readonly recovered: RecoveredLog;
+  /** The key index as it once was, where it was kept. */
+  readonly keptIndex?: LoadedCheckpoint | undefined;
   /** The first members, for a log that has nothing yet. */
   readonly founders: () => readonly ClusterMember[];
   /** How the key index takes its memory, where millions of keys are not expected. */
@@ -88,8 +91,9 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     values,
     ttlSecondsMin(Math.floor(options.electionMs / options.heartbeatMs), options.heartbeatMs),
   );
-  const index = new PagedKeyIndex(parts.index);
-  const store = loadStore({ index, values, leases, counters: counters.mvcc }, leases, options);
+  const { keptIndex } = parts;
+  const index = keptIndex?.index ?? new PagedKeyIndex(parts.index);
+  const store = loadStore({ index, values, leases, counters: counters.mvcc }, leases, options, keptIndex?.revision);
   countLeases(leases, counters.lease);
   const deadlines = new Deadlines(leases, () => world.nowMs());
   const members = loadMembers(values, options.learnersMax);
@@ -177,11 +181,12 @@ function countLeases(book: LeaseBook, counters: LeaseCounters): void {
   });
 }
 
-function loadStore(parts: StoreParts, leases: LeaseBook, options: MemberOptions): Store {
+/** `indexed`: the revision up to which the index is complete. */
+function loadStore(parts: StoreParts, leases: LeaseBook, options: MemberOptions, indexed: number | undefined): Store {
   const { compactionBatchLimit, compactionSleepMs } = options;
   const store = new Store(parts, { compactionBatchLimit, compactionSleepMs });
   leases.restore();
-  const loader = new StoreLoader(store);
+  const loader = new StoreLoader(store, indexed);
   while (!loader.step(Number.POSITIVE_INFINITY));
   return store;
 }

@@ -218,7 +218,7 @@ export class Compactor {
 }
 
 /** The compactions the `meta` bucket knows of; -1 where there is none. */
-export function readCompactions(store: Store): { scheduled: number; finished: number } {
+export function readCompactions(store: Pick<Store, 'values'>): { scheduled: number; finished: number } {
   const scheduled = store.values.getRecord(metaBucket, scheduledKey);
   const finished = store.values.getRecord(metaBucket, finishedKey);
   return {

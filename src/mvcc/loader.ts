@@ -24,10 +24,13 @@ export class StoreLoader {
   #cut = false;
   #newest = 1;
 
-  /** The store's index must be empty. */
-  constructor(store: Store) {
+  /** The store's index must be empty, or be as it was at revision `indexed`: then only what came later is read. */
+  constructor(store: Store, indexed = 0) {
     this.#store = store;
-    check(store.index.liveKeys === 0, 'a store is loaded into an empty index');
+    check(indexed > 0 || store.index.liveKeys === 0, 'a store is loaded into an empty index');
+    if (indexed === 0) return;
+    this.#main = indexed + 1;
+    this.#newest = indexed;
   }
 
   /** Loads up to `maxRevisions` more; true when the store is whole. */

@@ -150,7 +150,8 @@ export class History {
     this.#taken = taken;
     this.#freeHead = freeHead;
     this.#freeCount = freeCount;
-    while (this.#chunks.length << this.#shift < taken) this.#addChunk();
+    // The first record is nobody's: with it alone there is no memory yet.
+    while (taken > 1 && this.#chunks.length << this.#shift < taken) this.#addChunk();
   }
 
   /** The memory of all records ever taken, in order. */

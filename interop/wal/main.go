@@ -148,7 +148,10 @@ func save(w *wal.WAL, b batch) error {
 	}
 	entries := make([]*raftpb.Entry, 0, len(b.Entries))
 	for _, e := range b.Entries {
-		made := &raftpb.Entry{Term: &e.Term, Index: &e.Index, Data: e.Data}
+		made := &raftpb.Entry{Term: &e.Term, Index: &e.Index}
+		if len(e.Data) > 0 { // An empty slice that is not nil would be written as a field.
+			made.Data = e.Data
+		}
 		if e.Type != 0 {
 			made.Type = raftpb.EntryType(e.Type).Enum()
 		}

@@ -71,7 +71,6 @@ export class Judge implements Witness {
     const { applied } = this.model;
     const last = entries.at(-1)?.index ?? snapshot.index;
     rule(last >= applied, () => `lost: entries ${last + 1} to ${applied} were applied and are not in the log`);
-    rule(snapshot.index <= applied, () => `snapshot ${snapshot.index} is ahead of ${applied}`);
     entries.forEach((entry, at) => {
       same('index of an entry read', String(entry.index), String(snapshot.index + 1 + at));
       const written = this.#entries[entry.index - 1];

@@ -306,6 +306,31 @@ test('gzip bombs, one after the other; what compresses as text does is no bomb',
   equal(inflated(10_000, 200_000).taken, 200);
 });
 
+test('answers that nobody takes are bounded over all connections, and cost the modest nothing', () => {
+  const answer = new Uint8Array(100_000);
+  const method: Method = { kind: 'unary', message: (call) => call.reply(answer) };
+  const limits = { heldTotalBytesMax: 3_000_000, heldShareBytes: 500_000 };
+  const server = createGrpcServer(new Map([[path, method]]) as Services, limits);
+  const noWindow = rawFrame(frameType.settings, 0, 0, settingBytes(settingId.initialWindowSize, 0));
+  const greedy = [1, 2, 3].map(() => new RawClient(server).greet());
+  for (const client of greedy) client.send(noWindow);
+  const ask = (client: RawClient, i: number) =>
+    client.send(client.openCall(i * 2 + 1, path), client.message(i * 2 + 1, 1));
+  for (let i = 0; i < 20; i++) for (const client of greedy) ask(client, i);
+  const heldBytes = greedy.reduce((sum, { connection }) => sum + connection.http2.sender.queuedBytes, 0);
+  ok(heldBytes > 2_900_000 && heldBytes < 3_300_000, `holds ${heldBytes}`);
+  const [first, second] = greedy as [RawClient, RawClient];
+  deepEqual(second.resets(39), [errorCode.refusedStream]);
+
+  const modest = new RawClient(server).greet();
+  ask(modest, 0);
+  equal(modest.headersOf(1)[':status'], '200');
+
+  first.connection.lost();
+  ask(second, 20);
+  deepEqual(second.resets(41), []);
+});
+
 test('more calls than are allowed at once', () => {
   const client = rawClient({ concurrentStreamsMax: 2 });
   client.send(client.openCall(1, path), client.openCall(3, path), client.openCall(5, path));

@@ -41,6 +41,9 @@ export type Inflate = (
 export interface GrpcLimits extends ConnectionLimits, IntakeLimits {
   /** Unfinished messages, or answers that wait, in one connection's memory before further calls are refused. */
   readonly heldBytesMax: number;
+  /** The same in the memory of all connections together; those that hold no more than `heldShareBytes` are served still. */
+  readonly heldTotalBytesMax: number;
+  readonly heldShareBytes: number;
 }
 
 export const grpcDefaults: GrpcLimits = {
@@ -49,6 +52,8 @@ export const grpcDefaults: GrpcLimits = {
   messageBytesMax: 2_097_152,
   loanBytesMax: 67_108_864,
   heldBytesMax: 268_435_456,
+  heldTotalBytesMax: 536_870_912,
+  heldShareBytes: 1_048_576,
 };
 
 export interface GrpcServerOptions extends Partial<GrpcLimits> {
@@ -86,10 +91,8 @@ export function createGrpcServer(services: Services, options: GrpcServerOptions 
   const { counters = new Map<string, MethodCounters>(), ...given } = others;
   const limits: GrpcLimits = { ...grpcDefaults, ...given };
   const registry = new Registry(services, (encoding) => Object.hasOwn(inflate, encoding), counters, traffic);
-  return {
-    limits,
-    connect: (host) => new ServerConnection({ registry, inflate, plain, traffic, clock }, limits, host),
-  };
+  const parts = { registry, inflate, plain, traffic, clock, held: { bytes: 0 } };
+  return { limits, connect: (host) => new ServerConnection(parts, limits, host) };
 }
 
 /** What all connections of a server share. */
@@ -99,6 +102,8 @@ interface ServerParts {
   readonly plain: PlainHandler | undefined;
   readonly traffic: ClientCounters;
   readonly clock: (() => number) | undefined;
+  /** Of all connections together, as each last reported its own. */
+  readonly held: { bytes: number };
 }
 
 /** What compresses better than this was made to. Text comes to 20 at most, and messages are mostly less. */
@@ -119,6 +124,9 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   readonly #plain: PlainHandler | undefined;
   readonly #traffic: ClientCounters;
   readonly #clock: (() => number) | undefined;
+  readonly #held: { bytes: number };
+  /** This connection's part of it. */
+  #reportedBytes = 0;
   readonly #limits: GrpcLimits;
   readonly #intake: Intake<ServerCall>;
   readonly #okHeaders: RepeatedBlock;
@@ -130,6 +138,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     this.#registry = parts.registry;
     this.#inflate = parts.inflate;
     this.#plain = parts.plain;
+    this.#held = parts.held;
     this.#traffic = parts.traffic;
     this.#clock = parts.clock;
     this.#limits = limits;
@@ -153,6 +162,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   /** To be called a few times a second; deadlines are as exact as that. */
   tick(nowMs: number): void {
     this.http2.tick(nowMs);
+    this.#reportHeld();
     if (nowMs >= this.#deadlineMs) this.#passDeadlines(nowMs);
   }
 
@@ -169,8 +179,17 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
 
   /** Too much waits in memory for, or because of, this client: further calls are refused, which gRPC clients repeat later. */
   #overloaded(): boolean {
-    const { heldBytesMax } = this.#limits;
-    return this.#intake.heldBytes > heldBytesMax || this.http2.sender.queuedBytes > heldBytesMax;
+    const { heldBytesMax, heldTotalBytesMax, heldShareBytes } = this.#limits;
+    const bytes = this.#reportHeld();
+    return bytes > heldBytesMax || (bytes > heldShareBytes && this.#held.bytes > heldTotalBytesMax);
+  }
+
+  /** Adds to the server's sum what has changed since the last time; answers what this connection holds. */
+  #reportHeld(): number {
+    const bytes = this.#intake.heldBytes + this.http2.sender.queuedBytes;
+    this.#held.bytes += bytes - this.#reportedBytes;
+    this.#reportedBytes = bytes;
+    return bytes;
   }
 
   headers(call: ServerCall, block: HeaderBlock, ended: boolean): void {
@@ -457,6 +476,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   /** The socket is gone. */
   lost(): void {
     this.http2.lost();
+    this.#reportHeld();
   }
 
   /** Begins a graceful end: calls in flight are served, new ones are not; `http2.finished` says when all is done. */

@@ -141,7 +141,8 @@ func write(dir string) error {
 
 func save(w *wal.WAL, b batch) error {
 	if s := b.Snapshot; s != nil {
-		conf := &raftpb.ConfState{Voters: s.Voters}
+		leave := false // Raft always says it.
+		conf := &raftpb.ConfState{Voters: s.Voters, AutoLeave: &leave}
 		if err := w.SaveSnapshot(&walpb.Snapshot{Index: &s.Index, Term: &s.Term, ConfState: conf}); err != nil {
 			return err
 		}

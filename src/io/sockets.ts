@@ -19,6 +19,8 @@ const roundsMax = 4;
 const chunkMsMax = 2;
 /** How long a socket that we have ended may take to close; a peer still sending would lose our last words if it were cut. */
 const lingerMs = 1_000;
+/** The same for one that has broken a rule, which is not read any more. */
+const cutMs = 300;
 
 /** What a socket drives: `ServerConnection` or `ClientConnection`. */
 export interface Machine<S extends Stream> {
@@ -73,7 +75,7 @@ export class MachineSocket<S extends Stream> implements Flushable {
     this.socket.pause();
     setImmediate(() => {
       // A blocked connection reads on when it has drained.
-      if (!machine.http2.sender.blocked) this.socket.resume();
+      if (!machine.http2.sender.blocked && !this.#ended) this.socket.resume();
     });
   }
 
@@ -128,7 +130,10 @@ export class MachineSocket<S extends Stream> implements Flushable {
     if (this.#ended) return;
     this.#ended = true;
     this.socket.end();
-    setTimeout(() => this.socket.destroy(), lingerMs).unref();
+    // What a flood still has under way is megabytes, and is not worth the reading.
+    const cut = this.#machine?.http2.failure !== '';
+    if (cut) this.socket.pause();
+    setTimeout(() => this.socket.destroy(), cut ? cutMs : lingerMs).unref();
   }
 
   tick(nowMs: number): void {

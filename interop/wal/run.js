@@ -34,6 +34,7 @@ function makeBatches(random, count) {
   let last = 0;
   let commit = 0;
   let newest = 0;
+  let snapshotIndex = 0;
   const entries = () =>
     Array.from({ length: 1 + random.below(4) }, () => {
       newest = Math.max(newest, ++last);
@@ -44,12 +45,14 @@ function makeBatches(random, count) {
   for (let i = 0; i < count; i++) {
     const kind = random.below(12);
     // etcd brings overruled entries behind a snapshot back to life: a snapshot is taken when there are none.
-    if (kind === 0 && commit > 0 && last === newest) {
+    if (kind === 0 && commit > snapshotIndex && last === newest) {
+      snapshotIndex = commit;
       batches.push({ snapshot: { index: commit, term, voters: [7, 8, 9] } });
     } else if (kind === 1 && random.oneIn(3)) {
       last = newest + 1 + random.below(5);
       newest = last;
       commit = last;
+      snapshotIndex = last;
       batches.push({ snapshot: { index: last, term, voters: [7, 9] }, hardState: hardState() });
     } else {
       if (kind === 2) {
@@ -159,7 +162,9 @@ function sameBytes(ours, theirs) {
     const at = mine.findIndex((byte, offset) => byte !== its[offset]);
     if (at < 0 && mine.length === its.length) continue;
     const around = (bytes) => bytes.subarray(Math.max(0, at - 24), at + 24).toString('hex');
-    throw new Error(`${name} differs at ${at} of ${mine.length} and ${its.length} bytes: ${around(mine)}, and Go ${around(its)}`);
+    throw new Error(
+      `${name} differs at ${at} of ${mine.length} and ${its.length} bytes: ${around(mine)}, and Go ${around(its)}`,
+    );
   }
 }
 

@@ -11,7 +11,7 @@ import type { Entry, HardState } from '../raftpb/types.js';
 import { listSegments, type Segment, selectSegments } from './directory.js';
 import type { Disk } from './disk.js';
 import { WalEncoder } from './encoder.js';
-import { type Checksum, parentOf, segmentBytes, segmentName } from './format.js';
+import { type Checksum, frameHeaderBytes, parentOf, segmentBytes, segmentName } from './format.js';
 import type { SnapshotPosition } from './records.js';
 import { type StartPosition, WalReplay } from './replay.js';
 import { type SegmentEnd, SegmentReader } from './segment-reader.js';
@@ -125,6 +125,7 @@ export function openWal(options: OpenOptions): WalOpening {
   if (replay.metadata === undefined || snapshot === undefined || last === undefined)
     return refuse('wal: no metadata or committed snapshot found');
   const repaired = end.end.kind === 'torn' ? cut(disk, directory, last.name, reader, end.end) : undefined;
+  if (repaired === undefined) trim(disk, `${directory}/${last.name}`, end.end.offset);
   for (const name of listed.temporary) disk.removeNow(`${directory}/${name}`);
   const tail: WalTail = {
     directory,
@@ -182,6 +183,14 @@ function refuse(text: string): WalOpening {
   return { ok: false, refusal: { text, file: undefined, offset: undefined } };
 }
 
+/** Zeroes too few for the length of a frame: etcd takes them for a torn one, and would have to repair the log. */
+function trim(disk: Disk, path: string, offset: number): void {
+  const file = disk.open(path);
+  const left = file.sizeBytes - offset;
+  if (left > 0 && left < frameHeaderBytes) file.truncateNow(offset);
+  file.close();
+}
+
 /** Cuts the torn end off the segment that `reader` still holds, and fills its place with zeroes. */
 function cut(
   disk: Disk,
@@ -201,7 +210,7 @@ function cut(
   const { sizeBytes } = file;
   file.truncateNow(end.offset);
   file.syncNow();
-  file.truncateNow(sizeBytes);
+  if (sizeBytes - end.offset >= frameHeaderBytes) file.truncateNow(sizeBytes);
   file.close();
   return { file: name, offset: end.offset, writtenTo: end.writtenTo };
 }

@@ -40,7 +40,12 @@ export function sendMessage<S extends Stream>(
     sender.sent(stream, length);
     return;
   }
-  if (owned && end - start > 1024) {
+  const left = length - sendFrames(sender, stream, message, start, end);
+  if (left === 0 && last) sender.end(stream, 'data');
+  if (left === 0) return;
+  if (left < length) {
+    sender.enqueue(stream, owned ? message.subarray(end - left, end) : message.slice(end - left, end));
+  } else if (owned && end - start > 1024) {
     const prefix = new Uint8Array(messagePrefixBytes);
     writePrefix(prefix, 0, end - start);
     sender.enqueue(stream, prefix);
@@ -52,4 +57,33 @@ export function sendMessage<S extends Stream>(
   }
   if (last) stream.ending = 'data';
   sender.pumpStream(stream);
+}
+
+/**
+ * Sends as much of a message as may leave now, frame by frame straight from the caller's bytes, and answers how many bytes that were, the
+ * prefix counted: a big answer then costs one copy, into memory that is used again. Never a part of the prefix alone.
+ */
+function sendFrames<S extends Stream>(
+  sender: Sender<S>,
+  stream: S,
+  message: Bytes,
+  start: number,
+  end: number,
+): number {
+  const { output } = sender;
+  const length = end - start + messagePrefixBytes;
+  let sent = 0;
+  for (;;) {
+    const frame = Math.min(sender.frameRoom(stream), length - sent);
+    if (frame <= messagePrefixBytes && (sent === 0 || frame === 0)) return sent;
+    const at = output.reserve(frameHeaderBytes + frame);
+    let to = writeFrameHeader(output.bytes, at, frame, frameType.data << 8, stream.id);
+    const until = to + frame;
+    if (sent === 0) to = writePrefix(output.bytes, to, end - start);
+    const from = sent === 0 ? start : start + sent - messagePrefixBytes;
+    copyBytes(output.bytes, to, message, from, from + until - to);
+    output.length = until;
+    sender.sent(stream, frame);
+    sent += frame;
+  }
 }

@@ -63,6 +63,12 @@ export class Sender<S extends Stream> {
     );
   }
 
+  /** How long a frame of data may leave now, past no bytes of the same stream that wait; 0 when none may. */
+  frameRoom(stream: S): number {
+    if (stream.queuedBytes > 0 || !this.#roomForData()) return 0;
+    return Math.max(0, Math.min(stream.sendWindow, this.window, frameBytesMax));
+  }
+
   /** Accounts for a data frame that the caller wrote after `canSend`. */
   sent(stream: S, length: number): void {
     stream.sendWindow -= length;

@@ -14,7 +14,6 @@ export const wholeKeysMax = 4000;
 export const wholeBytesMax = 1 << 19;
 
 const planKeys = 8000;
-const partBytes = 1 << 16;
 /** What one slice may write: some 2 ms of copying out of the value store. */
 const partsPerSlice = 4;
 
@@ -82,10 +81,10 @@ export class LargeRange implements Chore {
   #send(): number {
     for (let parts = 0; parts < partsPerSlice; parts++) {
       if (!this.#call.writable) return Number.POSITIVE_INFINITY; // `drained` wakes it.
-      const part = new Uint8Array(partBytes);
-      const end = this.#cursor.fill(part, 0, partBytes);
+      const part = this.#call.takePart();
+      const end = this.#cursor.fill(part, 0, part.length);
       if (this.#cursor.lost) return this.#lost();
-      if (end > 0) this.#call.sendPart(end === partBytes ? part : part.subarray(0, end));
+      if (end > 0) this.#call.sendPart(end === part.length ? part : part.subarray(0, end));
       if (this.#cursor.done) {
         this.#call.end();
         return Number.POSITIVE_INFINITY;

@@ -67,6 +67,10 @@ export class ServerCall extends MessageStream implements Call {
     if (!this.ended) this.connection.beginMessage(this, lengthBytes);
   }
 
+  takePart(): Bytes {
+    return this.connection.takePart();
+  }
+
   sendPart(part: Bytes): void {
     if (!this.ended) this.connection.sendPart(this, part);
   }

@@ -18,7 +18,7 @@ import { Connection } from '../http2/connection.js';
 import type { HeaderBlock } from '../http2/hpack-decoder.js';
 import { type Header, RepeatedBlock } from '../http2/hpack-encoder.js';
 import { type ConnectionLimits, connectionDefaults } from '../http2/limits.js';
-import type { ChunkPool } from '../http2/output.js';
+import { type ChunkPool, chunkBytes } from '../http2/output.js';
 import { errorCode, flag, frameHeaderBytes, frameType, writeFrameHeader } from '../http2/protocol.js';
 import { copyBytes } from '../http2/sender.js';
 import type { StreamEvents } from '../http2/stream-events.js';
@@ -394,9 +394,14 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     this.sendPart(call, prefix);
   }
 
+  takePart(): Bytes {
+    return this.http2.sender.output.pool.take();
+  }
+
   sendPart(call: ServerCall, part: Bytes): void {
     const { sender } = this.http2;
-    sender.enqueue(call, part);
+    if (part.length === chunkBytes && part.buffer.byteLength === chunkBytes) sender.enqueueLent(call, part);
+    else sender.enqueue(call, part);
     sender.pumpStream(call);
   }
 

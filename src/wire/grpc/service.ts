@@ -60,6 +60,8 @@ export interface Call {
    * What is begun must be brought to its length, or the call be failed.
    */
   beginMessage(lengthBytes: number): void;
+  /** Memory for a part, to be filled and sent; its content is whatever it was. */
+  takePart(): Bytes;
   /** The next part of the message begun; keeps the bytes, which the caller no longer touches. */
   sendPart(part: Bytes): void;
   /** Ends the call with status OK. */

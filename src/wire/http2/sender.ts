@@ -42,6 +42,8 @@ export class Sender<S extends Stream> {
   dataFrames = 0;
   nowMs = 0;
   readonly #waiting = new Set<S>();
+  /** Queued chunks that belong to the pool. */
+  readonly #lent = new Set<Bytes>();
 
   constructor(
     pool: ChunkPool,
@@ -92,6 +94,16 @@ export class Sender<S extends Stream> {
     stream.queuedBytes += chunk.length;
     this.queuedBytes += chunk.length;
     this.#waiting.add(stream);
+  }
+
+  /** The same for a chunk of the pool, which goes back there when it has left. */
+  enqueueLent(stream: S, chunk: Bytes): void {
+    this.#lent.add(chunk);
+    this.enqueue(stream, chunk);
+  }
+
+  #giveBack(chunk: Bytes): void {
+    if (this.#lent.size > 0 && this.#lent.delete(chunk)) this.output.pool.give(chunk);
   }
 
   /** Ends our side after what is queued. */
@@ -164,7 +176,9 @@ export class Sender<S extends Stream> {
     const kind = (frameType.data << 8) | (last && stream.ending === 'data' ? flag.endStream : 0);
     const at = this.output.reserve(frameHeaderBytes + length);
     const payload = writeFrameHeader(this.output.bytes, at, length, kind, stream.id);
-    takeQueued(stream, this.output.bytes, payload, length);
+    const used = takeQueued(stream, this.output.bytes, payload, length);
+    for (let i = 0; i < used; i++) this.#giveBack(stream.queue[i] as Bytes);
+    if (used > 0) stream.queue.splice(0, used);
     this.output.length = payload + length;
     this.queuedBytes -= length;
     this.sent(stream, length);
@@ -192,6 +206,7 @@ export class Sender<S extends Stream> {
     if (stream.queuedBytes === 0 && stream.ending === undefined) return;
     this.#waiting.delete(stream);
     this.queuedBytes -= stream.queuedBytes;
+    for (const chunk of stream.queue) this.#giveBack(chunk);
     dropQueue(stream);
   }
 
@@ -276,7 +291,8 @@ export function copyBytes(to: Bytes, at: number, from: Bytes, start: number, end
   for (let i = start, o = at; i < end; i++, o++) to[o] = from[i] as number;
 }
 
-function takeQueued(stream: Stream, to: Bytes, at: number, length: number): void {
+/** Copies what is next in the queue, and answers how many of its chunks were used up. */
+function takeQueued(stream: Stream, to: Bytes, at: number, length: number): number {
   let left = length;
   let used = 0;
   let put = at;
@@ -291,6 +307,6 @@ function takeQueued(stream: Stream, to: Bytes, at: number, length: number): void
     stream.queueOffset = 0;
     used++;
   }
-  if (used > 0) stream.queue.splice(0, used);
   stream.queuedBytes -= length;
+  return used;
 }

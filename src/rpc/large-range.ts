@@ -11,7 +11,7 @@ import { type Answers, refuse, refuseTooLarge } from './answers.js';
 
 /** A range of no more keys and bytes than these is answered within its turn. */
 export const wholeKeysMax = 4000;
-export const wholeBytesMax = 1 << 19;
+export const wholeBytesMax = 1 << 17;
 
 const planKeys = 8000;
 /** What one slice may write: some 2 ms of copying out of the value store. */

@@ -1,5 +1,5 @@
 /** `grpc.health.v1.Health`: whether the server as a whole serves; of single services it knows nothing. */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import type { Bytes } from '../base/bytes.js';
 import {
   HealthCheckRequestSchema,
@@ -8,6 +8,7 @@ import {
 } from '../gen/grpc/health/v1/health_pb.js';
 import { errors } from '../wire/errors.js';
 import type { Call, Method } from '../wire/grpc/service.js';
+import { decodeGenerated } from '../wire/messages/generated.js';
 import { decodeFailure, unaryRefusal } from '../wire/proto/failure.js';
 
 function encode(status: Status): Bytes {
@@ -15,12 +16,9 @@ function encode(status: Status): Bytes {
 }
 
 /** The name of the service that was asked for; "" is the server. Undefined when the bytes are no request. */
-function serviceOf(bytes: Bytes): string | undefined {
-  try {
-    return fromBinary(HealthCheckRequestSchema, bytes).service;
-  } catch {
-    return undefined;
-  }
+function serviceOf(bytes: Bytes, start: number, end: number): string | undefined {
+  const decoded = decodeGenerated(HealthCheckRequestSchema, bytes, start, end);
+  return decoded.ok ? decoded.message.service : undefined;
 }
 
 export class Health {
@@ -54,7 +52,7 @@ export class Health {
     return {
       kind: 'unary',
       message: (call, bytes, start, end) => {
-        const service = serviceOf(bytes.slice(start, end));
+        const service = serviceOf(bytes, start, end);
         if (service === '') call.reply(this.#status());
         else if (service === undefined) refuseMalformed(call);
         else call.fail(errors.unknownHealthService.code, errors.unknownHealthService.text);
@@ -67,7 +65,7 @@ export class Health {
     return {
       kind: 'serverStream',
       message: (call, bytes, start, end) => {
-        const service = serviceOf(bytes.slice(start, end));
+        const service = serviceOf(bytes, start, end);
         if (service === undefined) {
           refuseMalformed(call);
         } else if (service === '') {

@@ -17,6 +17,7 @@ import { countMethods } from '../http/grpc-metrics.js';
 import type { Handler } from '../http/message.js';
 import { type Assembled, assemble } from '../member/assembly.js';
 import type { MemberOptions } from '../member/options.js';
+import { noPeers } from '../member/peers.js';
 import type { World } from '../member/world.js';
 import { keeperOf } from '../rpc/keeper.js';
 import { memberServices } from '../rpc/services.js';
@@ -117,6 +118,12 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     saveSnapshot: (snapshot, done) => storage.saveSnapshot(snapshot, done),
     release: (index) => storage.release(index),
     send: () => {}, // A cluster of one has nobody to send to.
+    sendSnapshot: (_to, _message, dump, done) => {
+      dump.close();
+      setImmediate(() => done(false));
+    },
+    restore: () => {},
+    peers: noPeers,
     values: storage.values,
   };
   const { identity } = storage;

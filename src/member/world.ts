@@ -3,6 +3,8 @@ import type { MemberId } from '../base/ids.js';
 import type { ValueStore } from '../mvcc/value-store.js';
 import type { Message, Snapshot } from '../wire/raftpb/types.js';
 import type { WalBatch } from '../wire/wal/batch.js';
+import type { DatabaseDump } from './database-dump.js';
+import type { Peers } from './peers.js';
 
 export type { WalBatch };
 
@@ -21,5 +23,16 @@ export interface World {
   release(index: number): void;
   /** May be lost, doubled, late: never awaited. */
   send(to: MemberId, message: Message): void;
+  /**
+   * Sends a snapshot message together with the database it stands for, pulled as the connection takes it, and closes `dump`.
+   * `done` says, in a turn of its own, whether all of it arrived.
+   */
+  sendSnapshot(to: MemberId, message: Message, dump: DatabaseDump, done: (arrived: boolean) => void): void;
+  /**
+   * Replaces all values and records by those of the database received with the snapshot at `index`. Whole or not at all; a crash on
+   * the way is made good at the next start. `done` comes in a turn of its own, when it is durable; until then `values` is not used.
+   */
+  restore(index: number, done: () => void): void;
+  readonly peers: Peers;
   readonly values: ValueStore;
 }

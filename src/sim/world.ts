@@ -16,6 +16,7 @@ import { clusterIdOf, memberIdOf } from '../cluster/ids.js';
 import type { Member as ClusterMember } from '../cluster/member.js';
 import { type Assembled, assemble, type RecoveredLog } from '../member/assembly.js';
 import { type MemberOptions, memberDefaults } from '../member/options.js';
+import { noPeers } from '../member/peers.js';
 import type { WalBatch, World } from '../member/world.js';
 import { keeperOf } from '../rpc/keeper.js';
 import { RecordingCall } from '../rpc/recording-call.js';
@@ -163,6 +164,9 @@ export class SimHost {
         }),
       release: (index) => writer.release(options.fault === 'releasedTooFar' ? Number.MAX_SAFE_INTEGER : index),
       send: () => {},
+      sendSnapshot: (_to, _message, dump) => dump.close(),
+      restore: () => {},
+      peers: noPeers,
       values: new SimValues(disk, world.values),
     };
     this.assembled = assemble(memberOptions(options), {

@@ -11,6 +11,7 @@ import type { ClusterId, MemberId } from '../base/ids.js';
 import { silentLog } from '../base/log.js';
 import { type Assembled, assemble, emptyLog } from '../member/assembly.js';
 import { memberDefaults } from '../member/options.js';
+import { noPeers } from '../member/peers.js';
 import { keeperOf } from '../rpc/keeper.js';
 import { KeyValue } from '../wire/messages/key-value.js';
 import { Writer } from '../wire/proto/writer.js';
@@ -51,6 +52,9 @@ class Run {
       saveSnapshot: (_: unknown, done: () => void) => done(),
       release() {},
       send() {},
+      sendSnapshot() {},
+      restore() {},
+      peers: noPeers,
       values: this.values,
     };
     const recovered = { ...emptyLog, entries: [...entries], hardState };

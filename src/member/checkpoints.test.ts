@@ -7,6 +7,7 @@ import { MemoryValues } from '../mvcc/memory-values.js';
 import { emptyConfState, MemoryStorage } from '../raft/memory-storage.js';
 import type { Snapshot } from '../wire/raftpb/types.js';
 import { Checkpoints } from './checkpoints.js';
+import { noPeers } from './peers.js';
 
 const entryBytes = 1000;
 const logBytesMax = 64 * entryBytes;
@@ -37,6 +38,9 @@ function run(voters: readonly bigint[], count: number): { readonly bytesMax: num
     saveSnapshot: (_: Snapshot, done: () => void) => done(),
     release() {},
     send() {},
+    sendSnapshot() {},
+    restore() {},
+    peers: noPeers,
     values,
   };
   const commitSeconds = new Histogram([1]);

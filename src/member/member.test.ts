@@ -10,6 +10,7 @@ import { Writer } from '../wire/proto/writer.js';
 import { type Message, messageType } from '../wire/raftpb/types.js';
 import { assemble, emptyLog } from './assembly.js';
 import { memberDefaults } from './options.js';
+import { noPeers } from './peers.js';
 import type { WalBatch } from './world.js';
 
 const [own, other] = [0xa1n as MemberId, 0xa2n as MemberId];
@@ -30,6 +31,10 @@ class Run {
       saveSnapshot() {},
       release() {},
       send: (_: MemberId, message: Message) => this.#sent.push(message),
+      sendSnapshot() {},
+      restore() {},
+      peers: noPeers,
+
       values: new MemoryValues(),
     };
     const given = { memberId: own, clusterId: 1n as ClusterId, name: 'm', clientUrls: [], quotaBytes };

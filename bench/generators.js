@@ -25,14 +25,14 @@ export function buildGo() {
   }
 }
 
-/** Runs one load against a server of `startServer`, and answers the generator's figures; failed operations are an error. */
+/** Runs one load against a server of `startServer` or all members of a cluster, and answers the generator's figures; failed operations are an error. */
 export function generate(generator, server, load) {
   return startGenerator(generator, server, load).result;
 }
 
 /** The same for a load that is to be ended with `stop`: only the own generator tells what it has counted until then. */
 export function startGenerator(generator, server, load) {
-  const flags = { endpoint: `127.0.0.1:${server.port}`, pid: server.pid, ...load };
+  const flags = { endpoint: server.endpoint, pid: server.pid, ...load };
   const words = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
   const [command, ...args] = generators[generator];
   const child = spawn(command, [...args, ...words], {

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startCluster } from './cluster.js';
 import { binaries, generate } from './generators.js';
 import { freePort, startServer } from './servers.js';
 
@@ -30,7 +31,8 @@ async function measure(target, round, timing) {
   const figures = {};
   for (const kind of turned(['etcd', 'quorate'], round)) {
     try {
-      figures[kind] = await withServer(kind, (server) => loadInTurn(server, target, round, timing));
+      const withServers = target.members === undefined ? withServer : withCluster;
+      figures[kind] = await withServers(kind, (servers) => loadInTurn(servers, target, round, timing), target.members);
     } catch (error) {
       figures[kind] = { failure: error.message };
     }
@@ -39,7 +41,8 @@ async function measure(target, round, timing) {
 }
 
 /** Every generator that has a wish, on one server: what is measured second finds it with the first one's data. */
-async function loadInTurn(server, { load, fill, wishes }, round, { seconds, warmup, shrink }) {
+async function loadInTurn(servers, { load, to, fill, wishes }, round, { seconds, warmup, shrink }) {
+  const server = to === 'leader' ? await leaderOf(servers) : servers;
   if (fill !== undefined) {
     await generate('own', server, {
       work: 'fill',
@@ -58,15 +61,31 @@ async function loadInTurn(server, { load, fill, wishes }, round, { seconds, warm
   return figures;
 }
 
-export async function withServer(kind, work) {
+/** Load goes to the leader alone; all members' processor time counts. */
+async function leaderOf(cluster) {
+  const { endpoint } = await cluster.leader();
+  return { endpoint, pid: cluster.pid };
+}
+
+export function withServer(kind, work) {
+  return whileUp(work, async (dir) => {
+    const ports = { port: await freePort(), peerPort: await freePort() };
+    return startServer(kind, { dir: join(dir, 'data'), binaries, ...ports });
+  });
+}
+
+export function withCluster(kind, work, count) {
+  return whileUp(work, (dir) => startCluster(kind, { dir, count, binaries }));
+}
+
+async function whileUp(work, start) {
   const dir = mkdtempSync(join(tmpdir(), 'quorate-bench-'));
   try {
-    const ports = { port: await freePort(), peerPort: await freePort() };
-    const server = await startServer(kind, { dir: join(dir, 'data'), binaries, ...ports });
+    const servers = await start(dir);
     try {
-      return await work(server);
+      return await work(servers);
     } finally {
-      await server.stop();
+      await servers.stop();
     }
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -29,6 +29,7 @@ export function freePort() {
 
 /**
  * `kind`: `etcd` or `quorate`. `flags` are further command line words, `nodeFlags` are Node's.
+ * A member of a cluster has a `name` and an `initialCluster`; `advertisedPeer` is where the others find it.
  * `ready(port)` says whether the server answers; by default its /health is asked.
  */
 export async function startServer(kind, { ready = healthy, ...options }) {
@@ -48,6 +49,10 @@ class Server {
     this.kind = kind;
     this.port = options.port;
     this.options = options;
+  }
+
+  get endpoint() {
+    return `127.0.0.1:${this.port}`;
   }
 
   get pid() {
@@ -90,23 +95,20 @@ class Server {
   }
 }
 
-function commandOf(kind, { dir, port, peerPort, binaries, advertisedPeer, nodeFlags = [], flags = [] }) {
+function commandOf(kind, { dir, port, peerPort, binaries, name = 'default', nodeFlags = [], flags = [], ...options }) {
   const url = `http://127.0.0.1:${port}`;
   const peer = `http://127.0.0.1:${peerPort}`;
-  const advertised = advertisedPeer ?? peer;
+  const advertised = options.advertisedPeer ?? peer;
   const shared = [
+    `--name=${name}`,
     `--data-dir=${dir}`,
     `--listen-client-urls=${url}`,
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${advertised}`,
+    `--initial-cluster=${options.initialCluster ?? `${name}=${advertised}`}`,
   ];
   if (kind === 'etcd') return [join(binaries, 'server'), [...shared, ...flags]];
-  const own = [
-    `--advertise-client-urls=${url}`,
-    `--initial-cluster=default=${advertised}`,
-    '--quota-backend-bytes=8589934592',
-    '--log-level=error',
-  ];
+  const own = [`--advertise-client-urls=${url}`, '--quota-backend-bytes=8589934592', '--log-level=error'];
   return [process.execPath, [...nodeFlags, join(root, 'bin', 'quorate.js'), ...shared, ...own, ...flags]];
 }
 

@@ -58,3 +58,44 @@ export const targets = [
     wishes: { own: { serverRssMiB: { atMost: 1.5 } } },
   },
 ];
+
+/** Three members on one machine; gets are linearizable. `to`: only the leader is asked, or all members in turn, as etcd's own benchmark does by default. */
+export const clusterTargets = [
+  {
+    name: '3 members, put to leader, 1,000 on 100',
+    members: 3,
+    to: 'leader',
+    load: { work: 'put', clients: 1000, connections: 100 },
+    wishes: clusterPutWishes(),
+  },
+  {
+    name: '3 members, put to all, 1,000 on 100',
+    members: 3,
+    to: 'all',
+    load: { work: 'put', clients: 1000, connections: 100 },
+    wishes: clusterPutWishes(),
+  },
+  {
+    name: '3 members, get from leader, 100 on 10',
+    members: 3,
+    to: 'leader',
+    fill: 100_000,
+    load: { work: 'get', clients: 100, connections: 10 },
+    wishes: { go: { rate: { atLeast: 1.6 } }, own: {} },
+  },
+  {
+    name: '3 members, get from all, 100 on 10',
+    members: 3,
+    to: 'all',
+    fill: 100_000,
+    load: { work: 'get', clients: 100, connections: 10 },
+    wishes: { go: { rate: { atLeast: 1.6 } }, own: {} },
+  },
+];
+
+function clusterPutWishes() {
+  return {
+    go: { rate: { atLeast: 2 }, p99Ms: { atMost: 0.7 }, serverCpuMicrosPerOperation: { atMost: 0.5 } },
+    own: {},
+  };
+}

@@ -10,6 +10,7 @@ import (
 	"math/rand"
 	"os"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +19,7 @@ import (
 )
 
 var (
-	endpoint  = flag.String("endpoint", "127.0.0.1:2379", "server")
+	endpoint  = flag.String("endpoint", "127.0.0.1:2379", "server, or several with commas: connections take them in turn")
 	work      = flag.String("work", "put", "put | get | txn | range | watch | fill")
 	clients   = flag.Int("clients", 100, "concurrent callers")
 	conns     = flag.Int("connections", 10, "connections they share")
@@ -28,8 +29,11 @@ var (
 	valueSize = flag.Int("value-bytes", 256, "size of a value")
 	rangeKeys = flag.Int("range-keys", 1000, "keys a range answers")
 	warmup    = flag.Float64("warmup", 1, "seconds that are not counted")
-	pid       = flag.Int("pid", 0, "server process to read CPU and memory of")
+	pid       = flag.String("pid", "", "server process to read CPU and memory of, or several with commas: they are summed")
 )
+
+// servers are the processes that are measured.
+var servers []int
 
 type result struct {
 	Work       string  `json:"work"`
@@ -47,9 +51,12 @@ type result struct {
 
 func main() {
 	flag.Parse()
+	servers = pids(*pid)
+	endpoints := strings.Split(*endpoint, ",")
 	pool := make([]*clientv3.Client, *conns)
 	for i := range pool {
-		c, err := clientv3.New(clientv3.Config{Endpoints: []string{*endpoint}, DialTimeout: 10 * time.Second})
+		one := endpoints[i%len(endpoints)]
+		c, err := clientv3.New(clientv3.Config{Endpoints: []string{one}, DialTimeout: 10 * time.Second})
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -158,7 +165,7 @@ func drive(pool []*clientv3.Client, op func(c *clientv3.Client, r *rand.Rand, n 
 	if *total == 0 {
 		time.Sleep(time.Duration(*warmup * float64(time.Second)))
 	}
-	began, cpu, own := time.Now(), cpuSeconds(*pid), cpuSeconds(os.Getpid())
+	began, cpu, own := time.Now(), cpuSeconds(servers...), cpuSeconds(os.Getpid())
 	counting.Store(true)
 	if *total == 0 {
 		time.Sleep(time.Duration(*seconds * float64(time.Second)))
@@ -166,7 +173,7 @@ func drive(pool []*clientv3.Client, op func(c *clientv3.Client, r *rand.Rand, n 
 	} else {
 		wait.Wait()
 	}
-	elapsed, cpu, own := time.Since(began).Seconds(), cpuSeconds(*pid)-cpu, cpuSeconds(os.Getpid())-own
+	elapsed, cpu, own := time.Since(began).Seconds(), cpuSeconds(servers...)-cpu, cpuSeconds(os.Getpid())-own
 	stop.Store(true)
 	wait.Wait()
 	var all []time.Duration
@@ -187,6 +194,6 @@ func summary(all []time.Duration, elapsed, cpu, own float64, failed int64) resul
 	n := int64(len(all))
 	return result{
 		Work: *work, Operations: n, Seconds: elapsed, Rate: float64(n) / elapsed, P50Ms: at(0.5), P99Ms: at(0.99), MaxMs: at(1),
-		CPUMicros: cpu / float64(max(n, 1)) * 1e6, OwnMicros: own / float64(max(n, 1)) * 1e6, RSSMiB: rssMiB(*pid), Errors: failed,
+		CPUMicros: cpu / float64(max(n, 1)) * 1e6, OwnMicros: own / float64(max(n, 1)) * 1e6, RSSMiB: rssMiB(servers...), Errors: failed,
 	}
 }

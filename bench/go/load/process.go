@@ -7,11 +7,25 @@ import (
 	"strings"
 )
 
-// cpuSeconds is the processor time that a process has used, all threads, user and system.
-func cpuSeconds(pid int) float64 {
-	if pid == 0 {
-		return 0
+// pids reads "1,2,3"; what is no number is left out.
+func pids(text string) (numbers []int) {
+	for _, word := range strings.Split(text, ",") {
+		if number, err := strconv.Atoi(word); err == nil {
+			numbers = append(numbers, number)
+		}
 	}
+	return numbers
+}
+
+// cpuSeconds is the processor time that processes have used together, all threads, user and system.
+func cpuSeconds(pids ...int) (sum float64) {
+	for _, pid := range pids {
+		sum += cpuSecondsOf(pid)
+	}
+	return sum
+}
+
+func cpuSecondsOf(pid int) float64 {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
@@ -22,10 +36,14 @@ func cpuSeconds(pid int) float64 {
 	return (user + system) / 100
 }
 
-func rssMiB(pid int) float64 {
-	if pid == 0 {
-		return 0
+func rssMiB(pids ...int) (sum float64) {
+	for _, pid := range pids {
+		sum += rssMiBOf(pid)
 	}
+	return sum
+}
+
+func rssMiBOf(pid int) float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0

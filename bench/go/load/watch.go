@@ -44,7 +44,7 @@ func watch(pool []*clientv3.Client) result {
 		time.Sleep(10 * time.Millisecond)
 	}
 	value := randomValue(*valueSize)
-	first, cpu, own := time.Now(), cpuSeconds(*pid), cpuSeconds(os.Getpid())
+	first, cpu, own := time.Now(), cpuSeconds(servers...), cpuSeconds(os.Getpid())
 	for time.Since(first).Seconds() < *seconds {
 		pending.Add(*clients)
 		current.Store(time.Now().UnixNano())
@@ -54,5 +54,5 @@ func watch(pool []*clientv3.Client) result {
 		pending.Wait()
 		time.Sleep(pace)
 	}
-	return summary(all, time.Since(first).Seconds(), cpuSeconds(*pid)-cpu, cpuSeconds(os.Getpid())-own, 0)
+	return summary(all, time.Since(first).Seconds(), cpuSeconds(servers...)-cpu, cpuSeconds(os.Getpid())-own, 0)
 }

@@ -20,6 +20,9 @@ func main() {
 	name := flag.String("name", "default", "member name")
 	quota := flag.Int64("quota-backend-bytes", 8<<30, "backend quota")
 	snapshotCount := flag.Uint64("snapshot-count", 10000, "entries between snapshots")
+	catchUp := flag.Uint64("snapshot-catchup-entries", 5000, "entries kept for slow followers")
+	cluster := flag.String("initial-cluster", "", "first members; this one alone when empty")
+	state := flag.String("initial-cluster-state", "new", "new | existing")
 	flag.Parse()
 
 	config := embed.NewConfig()
@@ -28,6 +31,8 @@ func main() {
 	config.LogLevel = "error"
 	config.QuotaBackendBytes = *quota
 	config.SnapshotCount = *snapshotCount
+	config.SnapshotCatchUpEntries = *catchUp
+	config.ClusterState = *state
 	config.ListenClientUrls = []url.URL{parse(*client)}
 	config.AdvertiseClientUrls = []url.URL{parse(*client)}
 	config.ListenPeerUrls = []url.URL{parse(*peer)}
@@ -35,17 +40,24 @@ func main() {
 		*advertise = *peer
 	}
 	config.AdvertisePeerUrls = []url.URL{parse(*advertise)}
-	config.InitialCluster = config.InitialClusterFromName(config.Name)
+	config.InitialCluster = *cluster
+	if *cluster == "" {
+		config.InitialCluster = config.InitialClusterFromName(config.Name)
+	}
 
 	etcd, err := embed.StartEtcd(config)
 	if err != nil {
 		log.Fatal(err)
 	}
-	<-etcd.Server.ReadyNotify()
-	println("ready")
+	// A member that waits for its cluster to form can be asked to end, too.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	<-signals
+	select {
+	case <-etcd.Server.ReadyNotify():
+		println("ready")
+		<-signals
+	case <-signals:
+	}
 	etcd.Close()
 }
 

@@ -1,5 +1,6 @@
 /** What the load generator is told: `--name=value` words, the same as those of `bench/go/load`. */
 export interface LoadFlags {
+  /** `host:port`, or several with commas: connections take them in turn. */
   readonly endpoint: string;
   readonly work: string;
   /** Concurrent callers, and the connections they share. */
@@ -16,8 +17,8 @@ export interface LoadFlags {
   readonly 'value-bytes': number;
   /** Keys that a `range` answers. */
   readonly 'range-keys': number;
-  /** The server's process, to read CPU and memory of. */
-  readonly pid: number;
+  /** The server's process, to read CPU and memory of, or several with commas: they are summed. */
+  readonly pid: string;
 }
 
 const defaults: LoadFlags = {
@@ -32,7 +33,7 @@ const defaults: LoadFlags = {
   keys: 100_000,
   'value-bytes': 256,
   'range-keys': 1000,
-  pid: 0,
+  pid: '',
 };
 
 /** Throws a sentence for the command line on a word that means nothing. */

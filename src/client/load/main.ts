@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CallHead, type ClientCall, type ClientConnection, type ClientEvents } from '../../wire/grpc/client.js';
 import { type GrpcCode, grpcCode } from '../../wire/grpc/service.js';
-import { Dialer } from '../connection.js';
+import { Dialer, type Target } from '../connection.js';
 import { type LoadFlags, readFlags } from './flags.js';
 import { Load } from './load.js';
 import { cpuSeconds, residentMiB } from './server-process.js';
@@ -32,15 +32,21 @@ try {
 async function run(flags: LoadFlags) {
   const work = workOf(flags);
   const dialer = new Dialer();
-  const [, host = '', port = ''] = /^(.+):(\d+)$/.exec(flags.endpoint) ?? [];
-  const target = { host, port: Number(port) };
-  const connections = await Promise.all(Array.from({ length: flags.connections }, () => dialer.dial(target)));
+  const targets = flags.endpoint.split(',').map(targetOf);
+  const dials = Array.from({ length: flags.connections }, (_, i) => dialer.dial(targets[i % targets.length] ?? {}));
+  const connections = await Promise.all(dials);
   await prepare(work, flags, connections[0] as ClientConnection);
 
   const load = new Load(flags, work, connections);
   const result = await measure(load, dialer);
   dialer.close();
   return result;
+}
+
+/** `127.0.0.1:2379` */
+function targetOf(endpoint: string): Target {
+  const [, host = '', port = ''] = /^(.+):(\d+)$/.exec(endpoint) ?? [];
+  return { host, port: Number(port) };
 }
 
 async function measure(load: Load, dialer: Dialer) {

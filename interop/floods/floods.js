@@ -85,13 +85,16 @@ const hpack = hpackBomb();
 const gzipped = gzipSync(Buffer.alloc(4_194_304));
 const gzipBlock = block(put, [['grpc-encoding', 'gzip']]);
 const gzipBomb = Buffer.concat([prefix(gzipped.length, 1), gzipped]);
+/** Says at its end that it holds a thousand bytes. */
+const lyingBomb = Buffer.from(gzipBomb);
+lyingBomb.writeUInt32LE(1_000, lyingBomb.length - 4);
 
-function gzipCall(i) {
+function gzipCall(i, bomb) {
   const id = i * 2 + 1;
   const frames = [open(id, gzipBlock)];
-  for (let at = 0; at < gzipBomb.length; at += 16_384) {
-    const last = at + 16_384 >= gzipBomb.length;
-    frames.push(data(id, gzipBomb.subarray(at, at + 16_384), last ? flag.endStream : 0));
+  for (let at = 0; at < bomb.length; at += 16_384) {
+    const last = at + 16_384 >= bomb.length;
+    frames.push(data(id, bomb.subarray(at, at + 16_384), last ? flag.endStream : 0));
   }
   return Buffer.concat(frames);
 }
@@ -176,7 +179,19 @@ const quick = {
   },
   'gzip bomb': {
     hello,
-    frames: upTo(100, batches(1, gzipCall)),
+    frames: upTo(
+      100,
+      batches(1, (i) => gzipCall(i, gzipBomb)),
+    ),
+    says: 'status 8',
+    ends: ended('too_many_resets'),
+  },
+  'gzip bomb that lies': {
+    hello,
+    frames: upTo(
+      100,
+      batches(1, (i) => gzipCall(i, lyingBomb)),
+    ),
     says: 'status 8',
     ends: ended('too_many_resets'),
   },

@@ -16,9 +16,12 @@ test('what was compressed comes back, from the middle of other bytes', () => {
 test('a bomb stops at the limit', () => {
   const bomb = gzipSync(Buffer.alloc(50_000_000));
   equal(gunzip(bomb, 0, bomb.length, 2_097_152), 'tooLarge');
+  bomb.writeUInt32LE(1_000, bomb.length - 4);
+  equal(gunzip(bomb, 0, bomb.length, 2_097_152), 'bomb');
 });
 
 test('garbage is refused', () => {
   equal(gunzip(Uint8Array.of(1, 2, 3), 0, 3, 100), 'malformed');
   equal(gunzip(gzipSync(Buffer.from('cut off')), 0, 12, 100), 'malformed');
+  equal(gunzip(Buffer.alloc(30, 0xff), 0, 30, 100), 'malformed');
 });

@@ -2,11 +2,19 @@
 import { gunzipSync } from 'node:zlib';
 import type { Inflate } from '../wire/grpc/server.js';
 
+/** Header and trailer of a gzip member (RFC 1952), which ends with the length of what went into it: `ISIZE`, little-endian. */
+const gzipBytesMin = 18;
+const gzipMagic = 0x8b1f;
+const isizeBytes = 4;
+
 const gunzip: Inflate = (bytes, start, end, limitBytes) => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
+  if (end - start < gzipBytesMin || view.getUint16(0, true) !== gzipMagic) return 'malformed';
+  if (view.getUint32(end - start - isizeBytes, true) > limitBytes) return 'tooLarge';
   try {
     return gunzipSync(bytes.subarray(start, end), { maxOutputLength: limitBytes });
   } catch (error) {
-    return isTooLarge(error) ? 'tooLarge' : 'malformed';
+    return isTooLarge(error) ? 'bomb' : 'malformed';
   }
 };
 

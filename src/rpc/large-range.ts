@@ -15,7 +15,7 @@ export const wholeBytesMax = 1 << 17;
 
 const planKeys = 8000;
 /** What one slice may write: some 2 ms of copying out of the value store. */
-const partsPerSlice = 4;
+const partsPerSlice = 2;
 
 export class LargeRange implements Chore {
   readonly #call: Call;

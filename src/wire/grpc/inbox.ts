@@ -7,6 +7,11 @@ import { type Bytes, noBytes } from '../../base/bytes.js';
 import { readUint32 } from '../http2/protocol.js';
 import { messagePrefixBytes } from './messages.js';
 
+/** A message of which this much has come is a large one. */
+const largeBytes = 1 << 20;
+/** Room taken for a large message, as a multiple of what has come: pages that nothing was written to cost no memory. */
+const largeGrowth = 64;
+
 export class Inbox {
   bytes: Bytes = noBytes;
   length = 0;
@@ -14,7 +19,8 @@ export class Inbox {
   add(bytes: Bytes, start: number, end: number): void {
     const needed = this.length + end - start;
     if (needed > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, Math.min(needed * 2, this.wholeLength())));
+      const growth = needed < largeBytes ? 2 : largeGrowth;
+      const larger = new Uint8Array(Math.max(needed, Math.min(needed * growth, this.wholeLength())));
       larger.set(this.bytes.subarray(0, this.length));
       this.bytes = larger;
     }

@@ -30,13 +30,16 @@ import { ServerCall } from './server-call.js';
 import { type GrpcCode, grpcCode, type Services } from './service.js';
 import { encodeStatusText } from './status.js';
 
-/** Undoes a compression: the message, or why not. No more than `limitBytes` may come out. */
+/**
+ * Undoes a compression: the message, or why not. No more than `limitBytes` may come out: `tooLarge` when the message itself
+ * says that more would, a `bomb` when it says otherwise, and that was found out by the work.
+ */
 export type Inflate = (
   bytes: Bytes,
   start: number,
   end: number,
   limitBytes: number,
-) => Bytes | 'tooLarge' | 'malformed';
+) => Bytes | 'tooLarge' | 'bomb' | 'malformed';
 
 export interface GrpcLimits extends ConnectionLimits, IntakeLimits {
   /** Unfinished messages, or answers that wait, in one connection's memory before further calls are refused. */
@@ -110,8 +113,9 @@ interface ServerParts {
 const honestRatio = 32;
 /** Bytes beyond it that cost as much as a call given up. */
 const bytesAReset = 8_192;
-/** And what a message costs that would not end at the limit. */
-const bombResets = 200;
+/** And what a message costs that would not end at the limit; and one that lied about it, or is no compressed message. */
+const tooLargeResets = 200;
+const bombResets = 1_000;
 
 const statusOk: Header = { name: ':status', value: '200' };
 
@@ -261,12 +265,14 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     const max = this.#limits.messageBytesMax;
     const message = inflate(bytes, start, end, max);
     if (message === 'malformed') {
-      return this.fail(call, grpcCode.internal, 'grpc: failed to decompress the message: gzip: invalid header');
+      this.fail(call, grpcCode.internal, 'grpc: failed to decompress the message: gzip: invalid header');
+      // How far it went well before is not known: it may have been as much work as a bomb.
+      return this.http2.spend(tooLargeResets);
     }
-    if (message === 'tooLarge') {
+    if (message === 'tooLarge' || message === 'bomb') {
       const text = `grpc: received message after decompression larger than max ${max}`;
       this.fail(call, grpcCode.resourceExhausted, text);
-      return this.http2.spend(bombResets);
+      return this.http2.spend(message === 'bomb' ? bombResets : tooLargeResets);
     }
     this.#chargeInflation(end - start, message.length);
     this.#deliver(call, message, 0, message.length);

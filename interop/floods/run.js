@@ -29,6 +29,8 @@ const windowMs = 250;
 const roundsMin = 5;
 const roundsMax = 12;
 const timesMax = 3;
+const triesMax = 3;
+const restMs = 3_000;
 /** A p99 below this is good whatever it was before. */
 const floorMs = 5;
 /** What all connections of a flood that is held may take. */
@@ -55,7 +57,7 @@ let failed = 0;
 // The first attack ever makes a young heap as large as it is from then on, and is not judged.
 await quickFlood(Object.keys(floods.quick)[0]);
 const isWanted = (name) => wanted.length === 0 || wanted.includes(name);
-for (const name of Object.keys(floods.quick).filter(isWanted)) verdict(name, await quickFlood(name));
+for (const name of Object.keys(floods.quick).filter(isWanted)) verdict(name, await patientFlood(name));
 const slow = Object.keys(floods.slow).filter(isWanted);
 if (slow.length > 0) await slowFloods(slow);
 load.close();
@@ -64,6 +66,17 @@ await server.stop();
 rmSync(dir, { recursive: true, force: true });
 console.log(`floods: ${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
+
+/** A machine that was busy with something else for a while is given time to end it: what is the server's fault shows again. */
+async function patientFlood(name) {
+  for (let tries = 1; ; tries++) {
+    const found = await quickFlood(name);
+    const slow = isSlow(found.quiet, found.decoyed, found.disturbed);
+    if (!slow || found.problems.length > 1 || tries === triesMax) return found;
+    console.log(`       ${name}: others were slow; once more after a rest`);
+    await load.window(restMs);
+  }
+}
 
 async function quickFlood(name) {
   const flood = floods.quick[name];

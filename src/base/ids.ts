@@ -16,3 +16,8 @@ export const noLease = 0n as LeaseId;
 export function idToHex(id: bigint): string {
   return BigInt.asUintN(64, id).toString(16);
 }
+
+/** The way back; undefined for what is no id. */
+export function idFromHex(hex: string): bigint | undefined {
+  return /^[0-9a-f]{1,16}$/i.test(hex) ? BigInt(`0x${hex}`) : undefined;
+}

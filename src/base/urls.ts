@@ -24,6 +24,18 @@ export function parseUrls(list: string): Parsed<readonly string[]> {
   return parsed([...urls].sort());
 }
 
+/** The URLs of one member, in order of their text: at least one. Nothing is dropped, as etcd drops nothing. */
+export function parseMemberUrls(texts: readonly string[]): Parsed<readonly string[]> {
+  if (texts.length === 0) return refused('no valid URLs given');
+  const urls: string[] = [];
+  for (const text of texts) {
+    const url = parseMemberUrl(text.trim());
+    if (!url.ok) return url;
+    urls.push(url.value.text);
+  }
+  return parsed(urls.sort());
+}
+
 /** One URL under etcd's rules. */
 export function parseMemberUrl(text: string): Parsed<Url> {
   const url = parseUrl(text);

@@ -18,7 +18,6 @@ import { defaultLogSettings, type LogSettings } from './log-settings.js';
 import type { Note } from './note.js';
 import type { Config } from './options.js';
 import { type FileContent, type Start, startOf } from './server-config.js';
-import { unsupportedBootstrap } from './unsupported.js';
 
 /** A member as the program sees it. */
 export interface RunningMember {
@@ -127,8 +126,7 @@ function dataDirIsFit(config: Config, log: LineLog): boolean {
     return true;
   }
   log.info('Initialize and start etcd server', { 'data-dir': dir, 'dir-type': 'empty' });
-  const missing = unsupportedBootstrap(config);
-  return missing === undefined || refuse('fatal', missing, 1);
+  return true;
 }
 
 /** Empty when there is no such directory yet. */

@@ -424,7 +424,6 @@ const unsupportedCases: readonly (readonly [readonly string[], string])[] = [
   [['--auto-tls'], '--auto-tls'],
   [['--discovery-srv=example.com'], '--discovery-srv'],
   [['--auth-token=jwt,pub-key=a'], '--auth-token'],
-  [['--force-new-cluster'], '--force-new-cluster'],
   [['--listen-peer-urls=https://127.0.0.1:1'], 'TLS (--listen-peer-urls=https://127.0.0.1:1)'],
 ];
 

@@ -2,11 +2,11 @@
 import { quotaBytesOf } from '../apply/quota.js';
 import { Counters } from '../base/counters.js';
 import type { Log } from '../base/log.js';
-import { bootstrapMembers } from '../cluster/initial.js';
+import { bootstrapCluster } from '../io/bootstrap.js';
 import { diskStorage } from '../io/disk-storage.js';
 import { endpointsOf } from '../io/endpoints.js';
 import { startHost } from '../io/host.js';
-import { memberDefaults } from '../member/options.js';
+import { memberDefaults, requestTimeoutMsOf } from '../member/options.js';
 import { keepaliveDefaults } from '../wire/http2/pings.js';
 import { autoCompactionOf } from './auto-compaction.js';
 import { featureEnabled, featureGates, featureNames } from './feature-gates.js';
@@ -21,7 +21,8 @@ export async function startConfigured(config: Config, log: Log): Promise<Running
   const host = await startHost(
     {
       member: memberOptions(config),
-      bootstrap: () => firstMembers(config),
+      bootstrap: () => bootstrapOf(config, log),
+      forceNewCluster: config.forceNewCluster,
       openStorage(identity) {
         log.info('starting an etcd server', startFields(config));
         return diskStorage(
@@ -109,13 +110,15 @@ function memberOptions(config: Config) {
   };
 }
 
-function firstMembers(config: Config) {
-  const read = bootstrapMembers({
+function bootstrapOf(config: Config, log: Log) {
+  return bootstrapCluster({
     name: config.name,
     initialCluster: config.initialCluster,
     token: config.initialClusterToken,
     advertisePeerUrls: config.initialAdvertisePeerUrls,
+    state: config.initialClusterState === 'existing' ? 'existing' : 'new',
+    learnersMax: config.maxLearners,
+    requestTimeoutMs: requestTimeoutMsOf(config.electionTimeoutMs),
+    log,
   });
-  if (!read.ok) throw new Error(read.why);
-  return { own: read.value.own, founders: read.value.members };
 }

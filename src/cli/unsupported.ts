@@ -31,7 +31,6 @@ const refusedWhenSet: readonly OptionName[] = [
   'discoveryEndpoints',
   'discoverySrv',
   'authToken',
-  'forceNewCluster',
   'enableDistributedTracing',
   'enableLogRotation',
 ];
@@ -67,13 +66,6 @@ export function unsupported(config: Config): string | undefined {
   }
   if (config.logOutputs.includes('systemd/journal')) return says('--log-outputs=systemd/journal');
   return undefined;
-}
-
-/** Founding a cluster of several, or joining one; only asked when there is no data yet. */
-export function unsupportedBootstrap(config: Config): string | undefined {
-  if (config.initialClusterState === 'existing') return says('--initial-cluster-state=existing');
-  const names = new Set(config.initialCluster.split(',').map((item) => item.split('=', 1)[0]));
-  return names.size > 1 ? says('an --initial-cluster of more than one member') : undefined;
 }
 
 export function notesWithoutEffect(config: Config): readonly Note[] {

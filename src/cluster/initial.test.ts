@@ -2,6 +2,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { bootstrapMembers, initialMembers } from './initial.js';
+import { unresolved } from './same-urls.js';
 
 const [a, b] = ['http://127.0.0.1:8', 'http://127.0.0.1:9'];
 
@@ -27,17 +28,16 @@ const cases: readonly (readonly [string, string, readonly string[], string])[] =
 
 for (const [name, initialCluster, advertisePeerUrls, why] of cases) {
   test(`${name} of ${initialCluster} at ${advertisePeerUrls.join()}`, () => {
-    deepEqual(bootstrapMembers({ name, initialCluster, token: 't', advertisePeerUrls }), { ok: false, why });
+    deepEqual(bootstrapMembers({ name, initialCluster, token: 't', advertisePeerUrls }, unresolved), {
+      ok: false,
+      why,
+    });
   });
 }
 
 test('a cluster of one', () => {
-  const read = bootstrapMembers({
-    name: 'z',
-    initialCluster: `z=${a},`,
-    token: 't',
-    advertisePeerUrls: ['http://localhost:8'],
-  });
+  const local = { name: 'z', initialCluster: `z=${a},`, token: 't', advertisePeerUrls: ['http://localhost:8'] };
+  const read = bootstrapMembers(local, unresolved);
   if (!read.ok) throw new Error(read.why);
   deepEqual(read.value.members, [read.value.own]);
   deepEqual(read.value.own.peerUrls, [a]);

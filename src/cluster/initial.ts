@@ -1,8 +1,9 @@
 /** The first members, as `--initial-cluster` names them: `name=url,name=url,name2=url`. */
 import { type Parsed, parsed, quote, refused } from '../base/go-text.js';
-import { parseUrls } from '../base/urls.js';
+import { parseMemberUrls } from '../base/urls.js';
 import { memberIdOf } from './ids.js';
 import type { Member } from './member.js';
+import { differenceOf, type Resolve } from './same-urls.js';
 
 /** By id. A name that stands twice has two URLs. */
 export function initialMembers(initialCluster: string, token: string): Parsed<readonly Member[]> {
@@ -17,7 +18,7 @@ export function initialMembers(initialCluster: string, token: string): Parsed<re
   }
   const members: Member[] = [];
   for (const [name, list] of urlsByName) {
-    const urls = parseUrls(list.join(','));
+    const urls = parseMemberUrls(list);
     if (!urls.ok) return refused(`error setting up initial cluster: ${urls.why}`);
     const id = memberIdOf(urls.value, token, undefined);
     members.push({ id, peerUrls: urls.value, isLearner: false, name, clientUrls: [] });
@@ -32,23 +33,38 @@ export type Local = {
   readonly advertisePeerUrls: readonly string[];
 };
 
+export type Named = { readonly own: Member; readonly members: readonly Member[] };
+
+/** Checks that this member is one of the first, at the URLs it advertises, and that no URL stands for two. */
+export function bootstrapMembers(local: Local, resolve: Resolve): Parsed<Named> {
+  const named = namedMembers(local);
+  if (!named.ok) return named;
+  const mismatch = urlMismatch(named.value.own, [...local.advertisePeerUrls].sort(), resolve);
+  return mismatch === undefined ? withoutDuplicates(named.value) : refused(mismatch);
+}
+
 /**
- * Checks that this member is one of the first, at the URLs it advertises, and that no URL stands for two.
- * Host names are compared as they are written, but for `localhost`; etcd resolves them.
+ * The members of a cluster that runs, as the flags name them, this one among them. What it advertises is not looked at: the
+ * cluster was told its URLs when it was added.
  */
-export function bootstrapMembers(local: Local): Parsed<{ readonly own: Member; readonly members: readonly Member[] }> {
-  const read = initialMembers(local.initialCluster, local.token);
+export function joiningMembers(local: Omit<Local, 'advertisePeerUrls'>): Parsed<Named> {
+  const named = namedMembers(local);
+  return named.ok ? withoutDuplicates(named.value) : named;
+}
+
+function namedMembers({ name, initialCluster, token }: Omit<Local, 'advertisePeerUrls'>): Parsed<Named> {
+  const read = initialMembers(initialCluster, token);
   if (!read.ok) return read;
   const members = read.value;
-  const own = members.find((member) => member.name === local.name);
-  if (own === undefined) {
-    return refused(`couldn't find local name ${quote(local.name)} in the initial cluster configuration`);
-  }
-  const mismatch = urlMismatch(own, [...local.advertisePeerUrls].sort());
-  if (mismatch !== undefined) return refused(mismatch);
-  const urls = members.flatMap((member) => member.peerUrls);
-  if (new Set(urls).size < urls.length) return refused(`initial cluster ${printMembers(members)} has duplicate url`);
-  return parsed({ own, members });
+  const own = members.find((member) => member.name === name);
+  if (own !== undefined) return parsed({ own, members });
+  return refused(`couldn't find local name ${quote(name)} in the initial cluster configuration`);
+}
+
+function withoutDuplicates(named: Named): Parsed<Named> {
+  const urls = named.members.flatMap((member) => member.peerUrls);
+  if (new Set(urls).size === urls.length) return parsed(named);
+  return refused(`initial cluster ${printMembers(named.members)} has duplicate url`);
 }
 
 function printMembers(members: readonly Member[]): string {
@@ -56,24 +72,19 @@ function printMembers(members: readonly Member[]): string {
   return pairs.sort().join(',');
 }
 
-const sameHost = (a: string, b: string) =>
-  a === b || a.replace('//localhost:', '//127.0.0.1:') === b.replace('//localhost:', '//127.0.0.1:');
-
-function urlMismatch(own: Member, advertised: readonly string[]): string | undefined {
+function urlMismatch(own: Member, advertised: readonly string[], resolve: Resolve): string | undefined {
   const urls = own.peerUrls;
-  const differing = urls.findIndex((url, i) => !sameHost(url, advertised[i] ?? ''));
-  if (differing < 0 && urls.length === advertised.length) return undefined;
+  const why = differenceOf(advertised, urls, resolve);
+  if (why === undefined) return undefined;
   const named = (list: readonly string[]) => list.map((url) => `${own.name}=${url}`).join(',');
+  const shown = advertised.join(',');
   const extra = urls.filter((url) => !advertised.includes(url));
-  if (extra.length === 0) {
-    const missing = advertised.filter((url) => !urls.includes(url)).join(',');
+  if (extra.length > 0) {
+    return `--initial-cluster has ${named(extra)} but missing from --initial-advertise-peer-urls=${shown} (${why})`;
+  }
+  const missing = advertised.filter((url) => !urls.includes(url)).join(',');
+  if (missing !== '') {
     return `--initial-advertise-peer-urls has ${missing} but missing from --initial-cluster=${named(advertised)}`;
   }
-  const why =
-    urls.length === advertised.length
-      ? `resolved urls: ${quote(advertised[differing] ?? '')} != ${quote(urls[differing] ?? '')}`
-      : `len(${quoteAll(advertised)}) != len(${quoteAll(urls)})`;
-  return `--initial-cluster has ${named(extra)} but missing from --initial-advertise-peer-urls=${advertised.join(',')} (${why})`;
+  return `failed to resolve ${shown} to match --initial-cluster=${named(advertised)} (${why})`;
 }
-
-const quoteAll = (urls: readonly string[]) => `[${urls.map(quote).join(' ')}]`;

@@ -40,19 +40,31 @@ type Table = Readonly<Record<string, unknown>>;
 const isTable = (value: unknown): value is Table => typeof value === 'object' && value !== null;
 const texts = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : []);
 
-/** What etcd wrote, or this file: anything else is damage. */
-export function decodeContext(bytes: Bytes): ChangeContext {
-  const value = parseJson(text(bytes));
-  check(isTable(value), `a member is a JSON object: ${text(bytes)}`);
+function memberOf(value: unknown): Member | undefined {
+  if (!isTable(value)) return undefined;
   const { id } = value;
-  check(typeof id === 'string' || typeof id === 'number', 'a member has an id');
-  const member: Member = {
+  if (!(typeof id === 'string' && /^\d+$/.test(id)) && typeof id !== 'number') return undefined;
+  return {
     id: BigInt(id) as MemberId,
     peerUrls: texts(value.peerURLs),
     isLearner: value.isLearner === true,
     name: typeof value.name === 'string' ? value.name : '',
     clientUrls: texts(value.clientURLs),
   };
+}
+
+/** What a member answers on `/members`; undefined when it is no list of members. */
+export function membersOfJson(value: unknown): readonly Member[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const members = value.map(memberOf);
+  return members.every((member) => member !== undefined) ? members : undefined;
+}
+
+/** What etcd wrote, or this file: anything else is damage. */
+export function decodeContext(bytes: Bytes): ChangeContext {
+  const value = parseJson(text(bytes));
+  const member = memberOf(value);
+  check(member !== undefined && isTable(value), `a member is a JSON object with an id: ${text(bytes)}`);
   return { member, isPromote: value.isPromote === true };
 }
 

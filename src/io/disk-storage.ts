@@ -1,4 +1,5 @@
 /** Log and values of a member in its data directory, each opened or made. */
+import { check } from '../base/check.js';
 import type { DiskCounters } from '../base/counters.js';
 import type { Log } from '../base/log.js';
 import { emptyLog, type RecoveredLog } from '../member/assembly.js';
@@ -10,7 +11,7 @@ import { NodeDisk } from './disk.js';
 import { loadIndex, saveIndex } from './index-checkpoint.js';
 import type { Identity, Storage } from './storage.js';
 import { openStoredValues } from './values/stored-values.js';
-import { diskFailedExitCode, startWal } from './wal.js';
+import { diskFailedExitCode, logExists, startWal } from './wal.js';
 
 export interface DiskStorageOptions {
   readonly dir: string;
@@ -25,15 +26,20 @@ export interface DiskStorageOptions {
 }
 
 /** The directory must be taken (`takeDataDir`): what is in it is this process's alone. */
-export async function diskStorage(options: DiskStorageOptions, identity: () => Identity): Promise<Storage> {
+export async function diskStorage(options: DiskStorageOptions, identity: () => Promise<Identity>): Promise<Storage> {
   const { dir, log, counters } = options;
   const folders = makeDataDirectory(new NodeDisk({ unsafeNoFsync: options.unsafeNoFsync }), dir);
   const snaps = new SnapDirectory(new NodeDisk(), folders.snap, checksum, log);
   snaps.clean();
   let persisted: (batches: number) => void = () => {};
+  const directory = options.walDir === '' ? folders.wal : options.walDir;
+  const made = logExists(directory) ? undefined : metadataBytes(await identity());
   const started = startWal({
-    directory: options.walDir === '' ? folders.wal : options.walDir,
-    metadata: () => metadataBytes(identity()),
+    directory,
+    metadata() {
+      check(made !== undefined, 'a log that was there a moment ago has to be made');
+      return made;
+    },
     from: snaps.newest()?.metadata,
     log,
     persisted: (batches) => persisted(batches),

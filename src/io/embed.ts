@@ -1,9 +1,8 @@
 /** A member inside a Node program: on disk, or wholly in memory for tests. */
 import { Counters } from '../base/counters.js';
 import { type Log, silentLog } from '../base/log.js';
-import { memberIdOf } from '../cluster/ids.js';
-import type { Member as ClusterMember } from '../cluster/member.js';
-import { type MemberOptions, memberDefaults } from '../member/options.js';
+import { type MemberOptions, memberDefaults, requestTimeoutMsOf } from '../member/options.js';
+import { bootstrapCluster } from './bootstrap.js';
 import { takeDataDir } from './data-dir.js';
 import type { DataDirLock } from './data-dir-lock.js';
 import { diskStorage } from './disk-storage.js';
@@ -17,6 +16,16 @@ export interface EmbedOptions {
   /** Where clients connect, several by commas; port 0 takes any free one. Default `http://127.0.0.1:0`. */
   readonly listenClientUrls?: string;
   readonly name?: string;
+  /** Where other members connect, several by commas. Default: nowhere, for a member that stays alone. */
+  readonly listenPeerUrls?: string;
+  /** What others are told to connect to. Default: `listenPeerUrls`. */
+  readonly advertisePeerUrls?: string;
+  /** The members by name and peer URL, this one among them: `a=http://127.0.0.1:2380,b=http://...`. Default: this one alone. */
+  readonly initialCluster?: string;
+  /** `existing` joins a cluster that runs and was told of this member. Default `new`. */
+  readonly initialClusterState?: 'new' | 'existing';
+  /** Keeps clusters apart whose members have the same URLs. */
+  readonly initialClusterToken?: string;
   /** Nothing is logged unless a log is given. */
   readonly log?: Log;
   /** What differs from etcd's defaults: see `MemberOptions`. */
@@ -30,24 +39,31 @@ export interface EmbeddedMember extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const peerUrl = 'http://localhost:2380';
-const token = 'etcd-cluster';
+/** Where a member that stays alone is said to be. */
+const somePeerUrl = 'http://localhost:2380';
 
-/** Starts a member of its own cluster, and settles when it serves. Rejects with what stands in the way, in one line. */
+/** Starts a member, and settles when it serves. Rejects with what stands in the way, in one line. */
 export async function startMember(options: EmbedOptions = {}): Promise<EmbeddedMember> {
   const { dir = 'memory', listenClientUrls = 'http://127.0.0.1:0', name = 'default', log = silentLog } = options;
+  const { listenPeerUrls = '', advertisePeerUrls = listenPeerUrls || somePeerUrl } = options;
   const counters = new Counters();
-  const own: ClusterMember = {
-    id: memberIdOf([peerUrl], token, undefined),
-    name,
-    peerUrls: [peerUrl],
-    clientUrls: [],
-    isLearner: false,
-  };
   const urls = listenClientUrls.split(',');
+  const peerUrls = advertisePeerUrls.split(',');
+  const { electionMs, learnersMax } = { ...memberDefaults, ...options.member };
+  const bootstrap = () =>
+    bootstrapCluster({
+      name,
+      initialCluster: options.initialCluster ?? peerUrls.map((url) => `${name}=${url}`).join(),
+      token: options.initialClusterToken ?? 'etcd-cluster',
+      advertisePeerUrls: peerUrls,
+      state: options.initialClusterState ?? 'new',
+      learnersMax,
+      requestTimeoutMs: requestTimeoutMsOf(electionMs),
+      log,
+    });
   let lock: DataDirLock | undefined;
-  const open = async (identity: () => Storage['identity']): Promise<Storage> => {
-    if (dir === 'memory') return memoryStorage(identity());
+  const open = async (identity: () => Promise<Storage['identity']>): Promise<Storage> => {
+    if (dir === 'memory') return memoryStorage(await identity());
     lock = await takeDataDir(dir, log);
     return diskStorage(
       { dir, walDir: '', unsafeNoFsync: false, walsMax: 5, snapshotsMax: 5, log, counters: counters.disk },
@@ -57,12 +73,12 @@ export async function startMember(options: EmbedOptions = {}): Promise<EmbeddedM
   const host: Host = await startHost(
     {
       member: { ...memberDefaults, ...options.member, name, clientUrls: urls },
-      bootstrap: () => ({ own, founders: [own] }),
+      bootstrap,
       openStorage: open,
       urls: {
         dataDir: dir,
-        advertisePeerUrls: [peerUrl],
-        listenPeerUrls: [],
+        advertisePeerUrls: peerUrls,
+        listenPeerUrls: listenPeerUrls === '' ? [] : listenPeerUrls.split(','),
         advertiseClientUrls: urls,
         listenClientUrls: urls,
         listenMetricsUrls: [],

@@ -11,11 +11,11 @@ import { Chores } from '../base/chores.js';
 import type { Counters, MethodCounters } from '../base/counters.js';
 import { idToHex } from '../base/ids.js';
 import type { Log } from '../base/log.js';
-import { clusterIdOf } from '../cluster/ids.js';
-import type { Member as ClusterMember } from '../cluster/member.js';
 import { countMethods } from '../http/grpc-metrics.js';
 import type { Handler } from '../http/message.js';
-import { type Assembled, assemble } from '../member/assembly.js';
+import { appliedKey, readRecordedNumber } from '../member/applier.js';
+import { type Assembled, assemble, type RecoveredLog } from '../member/assembly.js';
+import { forcedAlone } from '../member/force-new.js';
 import type { MemberOptions } from '../member/options.js';
 import { noPeers } from '../member/peers.js';
 import type { World } from '../member/world.js';
@@ -23,6 +23,7 @@ import { keeperOf } from '../rpc/keeper.js';
 import { memberServices } from '../rpc/services.js';
 import { createGrpcServer, type GrpcServerOptions } from '../wire/grpc/server.js';
 import type { Method } from '../wire/grpc/service.js';
+import type { Bootstrap } from './bootstrap.js';
 import { createHttp1Server, http1Limits } from './http1.js';
 import { inflaters } from './inflate.js';
 import type { ListenPlace } from './listen-place.js';
@@ -45,10 +46,12 @@ export interface HostOptions {
   readonly progressNotifyMs: number;
   readonly counters: Counters;
   readonly grpc: GrpcServerOptions;
-  /** Who the first members are, this one among them; asked only where there is no log yet. */
-  bootstrap(): { readonly own: ClusterMember; readonly founders: readonly ClusterMember[] };
+  /** Who this member is and who the others are; asked only where the log does not say. */
+  bootstrap(): Promise<Bootstrap>;
+  /** Go on without all other members, whatever the log says of them. */
+  readonly forceNewCluster?: boolean;
   /** Opens log and values; `identity` is for those that have to be made. */
-  openStorage(identity: () => Identity): Promise<Storage> | Storage;
+  openStorage(identity: () => Promise<Identity>): Promise<Storage>;
   /** The HTTP endpoints; what they show of the member is read when they are asked. */
   handlers(
     parts: Assembled,
@@ -93,7 +96,14 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   const milestones = new Milestones(log, options.member.name, options.urls);
   const { urls } = options;
   const bound = { peer: [] as ListenPlace[], client: [] as ListenPlace[], clientHttp: [] as ListenPlace[] };
+  let bootstrapped: Promise<Bootstrap> | undefined;
+  const bootstrap = () => {
+    bootstrapped ??= options.bootstrap();
+    return bootstrapped;
+  };
   let storage: Storage;
+  let recovered: RecoveredLog;
+  let begun: Bootstrap | undefined;
   try {
     for (const url of urls.listenPeerUrls) bound.peer.push(await listeners.peer.listen(url));
     for (const url of urls.listenClientUrls) {
@@ -103,7 +113,10 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     }
     for (const url of options.listenClientHttpUrls) bound.clientHttp.push(await listeners.clientHttp.listen(url));
     for (const url of urls.listenMetricsUrls) await listeners.metrics.listen(url);
-    storage = await options.openStorage(() => identityOf(options.bootstrap()));
+    storage = await options.openStorage(async () => (await bootstrap()).identity);
+    recovered = storage.takeRecovered();
+    if (isEmpty(recovered)) begun = ofThisLog(storage.identity, await bootstrap(), options.urls.dataDir);
+    else if (options.forceNewCluster === true) recovered = await forceAlone(storage, recovered, log);
   } catch (cause) {
     await close(0);
     throw cause;
@@ -127,8 +140,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     values: storage.values,
   };
   const { identity } = storage;
-  const recovered = storage.takeRecovered();
-  milestones.opened(identity, recovered);
+  milestones.opened(identity, recovered, options.forceNewCluster === true);
   const published = options.member.clientUrls.map((url) => clientUrls[urls.listenClientUrls.indexOf(url)] ?? url);
   const assembled = assemble(
     { ...options.member, ...identity, clientUrls: published },
@@ -138,7 +150,8 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
       recovered,
       keptIndex: storage.loadIndex(),
       counters: options.counters,
-      founders: () => foundersOf(identity, options),
+      founders: () => begun?.founders ?? [],
+      known: begun?.members ?? [],
     },
   );
   storage.onPersisted((batches) => {
@@ -194,18 +207,31 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   };
 }
 
-/** The first members, for a log that was made in an earlier start and has nothing yet; its member must be one of them. */
-function foundersOf({ memberId }: Identity, options: HostOptions): readonly ClusterMember[] {
-  const { founders } = options.bootstrap();
-  if (founders.some(({ id }) => id === memberId)) return founders;
+/** Nothing has ever happened to a member with such a log. */
+function isEmpty({ hardState, snapshot }: RecoveredLog): boolean {
+  return hardState === undefined && snapshot.index === 0;
+}
+
+/** A log that was made in an earlier start and has nothing yet must have been made for the member that is now configured. */
+function ofThisLog({ memberId }: Identity, found: Bootstrap, dataDir: string): Bootstrap {
+  if (found.members.some(({ id }) => id === memberId)) return found;
   throw new Error(
-    `the log in ${options.urls.dataDir} is empty and was made for member ${idToHex(memberId)}, which is none of the ` +
+    `the log in ${dataDir} is empty and was made for member ${idToHex(memberId)}, which is none of the ` +
       'first members now configured: start it as before, or remove the data directory',
   );
 }
 
-function identityOf({ own, founders }: ReturnType<HostOptions['bootstrap']>): Identity {
-  return { memberId: own.id, clusterId: clusterIdOf(founders.map(({ id }) => id)) };
+async function forceAlone(storage: Storage, recovered: RecoveredLog, log: Log): Promise<RecoveredLog> {
+  const applied = readRecordedNumber(storage.values, appliedKey);
+  const forced = forcedAlone(recovered, applied, storage.identity.memberId);
+  if (forced.discarded > 0) {
+    log.info('discarding uncommitted WAL entries', { 'number-of-discarded-entries': forced.discarded });
+  }
+  await new Promise<void>((resolve) => {
+    storage.onPersisted(() => resolve());
+    storage.append(forced.batch);
+  });
+  return forced.recovered;
 }
 
 /** `http://127.0.0.1:0` -> the URL with the port that the system gave. */

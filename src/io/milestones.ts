@@ -31,13 +31,13 @@ export class Milestones {
   ) {}
 
   /** Log and values are open; nothing of them has been applied. */
-  opened({ memberId, clusterId }: Identity, { entries, hardState, snapshot }: RecoveredLog): void {
+  opened({ memberId, clusterId }: Identity, { entries, hardState, snapshot }: RecoveredLog, forced: boolean): void {
     const ids = { 'cluster-id': idToHex(clusterId), 'local-member-id': idToHex(memberId) };
     if (entries.length === 0 && hardState === undefined && snapshot.index === 0) {
       this.log.info('starting local member', ids);
     } else {
       const commit = hardState?.commit ?? snapshot.index;
-      this.log.info('restarting local member', { ...ids, 'commit-index': commit });
+      this.log.info(forced ? 'forcing restart member' : 'restarting local member', { ...ids, 'commit-index': commit });
     }
     this.log.info('bootstrap successfully');
   }

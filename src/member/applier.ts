@@ -19,7 +19,7 @@ import { decodeConfChange } from '../raft/conf-change-codec.js';
 import type { RawNode } from '../raft/raw-node.js';
 import { InternalRaftRequest } from '../wire/messages/raft-request.js';
 import { decodeFailure } from '../wire/proto/failure.js';
-import { type ConfState, type Entry, entryType } from '../wire/raftpb/types.js';
+import { type ConfChange, type ConfState, type Entry, entryType } from '../wire/raftpb/types.js';
 import type { Checkpointed } from './checkpoints.js';
 import { encodeConfState } from './conf-state-record.js';
 
@@ -40,6 +40,7 @@ export class Applier implements Checkpointed {
   readonly #members: MembershipBook;
   readonly #values: ValueStore;
   readonly #log: Log;
+  readonly #membersChanged: (change: ConfChange) => void;
   readonly #request = new InternalRaftRequest();
   applied: number;
   appliedTerm: number;
@@ -57,6 +58,8 @@ export class Applier implements Checkpointed {
       readonly members: MembershipBook;
       readonly values: ValueStore;
       readonly log: Log;
+      /** Told of each change of members after it was made. */
+      readonly membersChanged: (change: ConfChange) => void;
     },
     from: AppliedPosition,
   ) {
@@ -64,6 +67,7 @@ export class Applier implements Checkpointed {
     this.#members = parts.members;
     this.#values = parts.values;
     this.#log = parts.log;
+    this.#membersChanged = parts.membersChanged;
     this.applied = from.index;
     this.appliedTerm = from.term;
     this.confState = from.confState;
@@ -129,6 +133,7 @@ export class Applier implements Checkpointed {
       else this.#values.setRecord(bucket, utf8(key), value);
     }
     if (isNew) this.#tellAdded(change.nodeId);
+    this.#membersChanged(change);
     return { kind: 'done', revision };
   }
 

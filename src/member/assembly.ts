@@ -37,6 +37,7 @@ import { Duties } from './duties.js';
 import { Member } from './member.js';
 import type { MemberOptions } from './options.js';
 import { RequestIds } from './request-ids.js';
+import { Roster } from './roster.js';
 import type { World } from './world.js';
 
 /** What the log held at start. */
@@ -77,8 +78,10 @@ export interface AssemblyParts {
   readonly recovered: RecoveredLog;
   /** The key index as it once was, where it was kept. */
   readonly keptIndex?: LoadedCheckpoint | undefined;
-  /** The first members, for a log that has nothing yet. */
+  /** The first members, for a log that has nothing yet; none where the log comes from a leader. */
   readonly founders: () => readonly ClusterMember[];
+  /** Whom to talk to until the log says who the members are. */
+  readonly known?: readonly ClusterMember[];
   /** How the key index takes its memory, where millions of keys are not expected. */
   readonly index?: PagedKeyIndexOptions;
 }
@@ -102,7 +105,8 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
   const machine = new StateMachine({ store, kv, leases, alarms, members });
 
   const applied = appliedPosition(values, recovered);
-  const applier = new Applier({ machine, members, values, log }, applied);
+  const roster = new Roster(options.memberId, members, world.peers);
+  const applier = new Applier({ machine, members, values, log, membersChanged: () => roster.follow() }, applied);
   const storage = raftStorage(recovered, applied);
   const node = new RawNode({
     ...defaults,
@@ -136,7 +140,9 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     log,
     counters: counters.server,
   });
-  if (storage.lastIndex() === 0) bootstrap(node, parts.founders());
+  roster.introduce(parts.known ?? []);
+  roster.follow();
+  if (storage.lastIndex() === 0 && recovered.hardState === undefined) bootstrap(node, parts.founders());
   const hub = new WatchHub(store);
   store.listener = hub;
   const duties = new Duties(options, {
@@ -238,6 +244,7 @@ function raftStorage(
 }
 
 function bootstrap(node: RawNode, founders: readonly ClusterMember[]): void {
+  if (founders.length === 0) return;
   const peers = founders.map((member) => ({
     id: member.id,
     context: encodeContext({ member, isPromote: false }),

@@ -25,6 +25,7 @@ import type { Applier } from './applier.js';
 import type { Checkpoints } from './checkpoints.js';
 import type { MemberFront, ProposalWaiter, ReadWaiter, RequestField } from './front.js';
 import { KindSeconds, kindName } from './kind-seconds.js';
+import { requestTimeoutMsOf } from './options.js';
 import { Proposals } from './proposals.js';
 import { Reads } from './reads.js';
 import type { RequestIds } from './request-ids.js';
@@ -114,7 +115,7 @@ export class Member implements MemberFront {
     this.#parts = parts;
     this.#world = parts.world;
     this.#node = parts.node;
-    this.#requestTimeoutMs = 5000 + 2 * config.electionMs;
+    this.#requestTimeoutMs = requestTimeoutMsOf(config.electionMs);
     this.#proposals = new Proposals(this.#requestTimeoutMs);
     const { term, commit } = parts.node.basicStatus().hardState;
     this.term = term;

@@ -28,6 +28,9 @@ export interface MemberOptions {
   readonly autoCompaction: AutoCompaction | undefined;
 }
 
+/** How long a request may take: 5 s for queues and disks, and two elections. */
+export const requestTimeoutMsOf = (electionMs: number): number => 5000 + 2 * electionMs;
+
 /** etcd's, but for who the member is. */
 export const memberDefaults = {
   heartbeatMs: 100,

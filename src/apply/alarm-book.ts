@@ -15,17 +15,24 @@ const bucket = 'alarm';
 
 export class AlarmBook {
   readonly #values: ValueStore;
-  #alarms: Alarm[] = [];
+  #alarms: readonly Alarm[] = [];
   /** Kept beside the list because every write asks. */
   noSpace = false;
   corrupt = false;
 
   constructor(values: ValueStore) {
     this.#values = values;
-    values.scanRecords(bucket, (key) => {
+    this.restore();
+  }
+
+  /** Fills the book from the value store's records. */
+  restore(): void {
+    const alarms: Alarm[] = [];
+    this.#values.scanRecords(bucket, (key) => {
       const { memberID, alarm } = fromBinary(AlarmMemberSchema, key);
-      this.#alarms.push({ memberId: memberID as MemberId, alarm });
+      alarms.push({ memberId: memberID as MemberId, alarm });
     });
+    this.#alarms = alarms;
     this.#note();
   }
 

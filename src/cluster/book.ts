@@ -114,7 +114,16 @@ export class MembershipBook {
     return [{ bucket: 'cluster', key: 'downgrade', value: utf8(value) }];
   }
 
-  /** Takes in one record read at start. */
+  /** Forgets everything, to be filled anew. */
+  clear(): void {
+    this.#members.clear();
+    this.#removed.clear();
+    this.#version = undefined;
+    this.#downgrade = noDowngrade;
+    this.#sorted = undefined;
+  }
+
+  /** Takes in one record, read at start or after a snapshot has replaced them. */
   load(bucket: MembershipBucket, key: string, value: Bytes): void {
     this.#sorted = undefined;
     if (bucket === 'members') {

@@ -87,6 +87,14 @@ export class Applier implements Checkpointed {
     return voters.length === 1 && voters[0] === id && votersOutgoing.length === 0;
   }
 
+  /** The state was replaced by that of a snapshot. */
+  restored({ index, term, confState }: AppliedPosition): void {
+    this.applied = index;
+    this.appliedTerm = term;
+    this.confState = confState;
+    this.#recordedConfState = undefined;
+  }
+
   /** The entry with which a leader opens its term: nothing to do. */
   skip(entry: Entry): void {
     this.#advance(entry);

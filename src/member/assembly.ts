@@ -10,7 +10,6 @@
 import { AlarmBook } from '../apply/alarm-book.js';
 import { KvApplier } from '../apply/kv-applier.js';
 import { StateMachine } from '../apply/state-machine.js';
-import { text } from '../base/bytes.js';
 import { check } from '../base/check.js';
 import { Counters, type LeaseCounters } from '../base/counters.js';
 import type { Log } from '../base/log.js';
@@ -36,7 +35,9 @@ import { decodeConfState } from './conf-state-record.js';
 import { Duties } from './duties.js';
 import { Member } from './member.js';
 import type { MemberOptions } from './options.js';
+import { loadMembers } from './recorded-members.js';
 import { RequestIds } from './request-ids.js';
+import { Restoring } from './restoring.js';
 import { Roster } from './roster.js';
 import type { World } from './world.js';
 
@@ -66,6 +67,7 @@ export interface Assembled {
   readonly hub: WatchHub;
   readonly ids: RequestIds;
   readonly checkpoints: Checkpoints;
+  readonly restoring: Restoring;
   readonly duties: Duties;
   readonly storage: MemoryStorage;
 }
@@ -95,11 +97,13 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     ttlSecondsMin(Math.floor(options.electionMs / options.heartbeatMs), options.heartbeatMs),
   );
   const { keptIndex } = parts;
-  const index = keptIndex?.index ?? new PagedKeyIndex(parts.index);
+  const newIndex = () => new PagedKeyIndex(parts.index);
+  const index = keptIndex?.index ?? newIndex();
   const store = loadStore({ index, values, leases, counters: counters.mvcc }, leases, options, keptIndex?.revision);
   countLeases(leases, counters.lease);
   const deadlines = new Deadlines(leases, () => world.nowMs());
-  const members = loadMembers(values, options.learnersMax);
+  const members = new MembershipBook(options.learnersMax);
+  loadMembers(values, members);
   const alarms = new AlarmBook(values);
   const kv = new KvApplier(store, options.quotaBytes);
   const machine = new StateMachine({ store, kv, leases, alarms, members });
@@ -130,12 +134,30 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     persistSnapshot: (snapshot, durable) => member.persistSnapshot(snapshot, durable),
     commitSeconds: counters.disk.commitSeconds,
   });
+  const hub = new WatchHub(store);
+  store.listener = hub;
+  const restoring = new Restoring({
+    world,
+    log,
+    checkpoints,
+    applier,
+    store,
+    newIndex,
+    leases,
+    alarms,
+    members,
+    hub,
+    roster,
+    counters: counters.server,
+  });
   const member: Member = new Member(options, {
     world,
     node,
     storage,
     applier,
+    members,
     checkpoints,
+    restoring,
     ids,
     log,
     counters: counters.server,
@@ -143,8 +165,6 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
   roster.introduce(parts.known ?? []);
   roster.follow();
   if (storage.lastIndex() === 0 && recovered.hardState === undefined) bootstrap(node, parts.founders());
-  const hub = new WatchHub(store);
-  store.listener = hub;
   const duties = new Duties(options, {
     member,
     world,
@@ -170,6 +190,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     hub,
     ids,
     checkpoints,
+    restoring,
     duties,
     storage,
   };
@@ -203,14 +224,6 @@ function loadStore(parts: StoreParts, leases: LeaseBook, options: MemberOptions,
  */
 function whole(recovered: RecoveredLog): RecoveredLog {
   return recovered.hardState === undefined ? { ...recovered, entries: [] } : recovered;
-}
-
-function loadMembers(values: ValueStore, learnersMax: number): MembershipBook {
-  const members = new MembershipBook(learnersMax);
-  for (const bucket of ['members', 'members_removed', 'cluster'] as const) {
-    values.scanRecords(bucket, (key, value) => members.load(bucket, text(key), value));
-  }
-  return members;
 }
 
 function appliedPosition(values: ValueStore, { snapshot, entries }: RecoveredLog) {

@@ -56,7 +56,11 @@ export class Checkpoints {
    * the wrong order, and the log would be read from the older one, whose entries are gone.
    */
   #taking = false;
-  #afterCommit: (() => void) | undefined;
+  /** A `.snap` file is being written. */
+  #saving = false;
+  #afterWork: (() => void) | undefined;
+  /** A snapshot from the leader is being taken in: nothing is committed, and what was begun before counts no more. */
+  #paused = false;
   #commitAtMs = 0;
   #recorded: number;
   #recordedChanges: number;
@@ -113,7 +117,7 @@ export class Checkpoints {
 
   /** Starts making what is applied durable, unless a commit is under way or there is nothing new. */
   commit(done: () => void = () => {}): void {
-    if (this.#committing) return;
+    if (this.#committing || this.#paused) return;
     if (this.#state.changes === this.#recordedChanges) return done();
     this.#committing = true;
     const position = {
@@ -129,11 +133,9 @@ export class Checkpoints {
       this.#commitSeconds.observe((this.#world.nowMs() - beganMs) / 1000);
       this.#committing = false;
       this.#durable = position.index;
-      this.#snapshot(position);
+      if (!this.#paused) this.#snapshot(position);
       done();
-      const after = this.#afterCommit;
-      this.#afterCommit = undefined;
-      after?.();
+      this.#workEnded();
     });
   }
 
@@ -145,10 +147,34 @@ export class Checkpoints {
     this.#state.record();
   }
 
-  /** Makes all that is applied durable, and tells when it is. */
+  /** Makes all that is applied durable, and tells when it is, and no file is being written. A state that is being replaced is left. */
   finish(done: () => void): void {
-    if (this.#committing) this.#afterCommit = () => this.finish(done);
+    if (this.#committing || this.#saving) this.#afterWork = () => this.finish(done);
+    else if (this.#paused) done();
     else this.commit(done);
+  }
+
+  /** The state is to be replaced: tells when nothing is under way in the value store any more, and begins nothing new. */
+  pause(rested: () => void): void {
+    this.#paused = true;
+    if (this.#committing) this.#afterWork = rested;
+    else rested();
+  }
+
+  /** The state was replaced by that of the snapshot at `index`, which is durable and which the log records. */
+  resume(index: number): void {
+    this.#paused = false;
+    this.#recorded = this.#durable = index;
+    this.#recordedChanges = -1;
+    const before = this.#snapshotIndex;
+    this.#snapshotIndex = index;
+    this.#world.release(before);
+  }
+
+  #workEnded(): void {
+    const after = this.#afterWork;
+    this.#afterWork = undefined;
+    after?.();
   }
 
   #snapshot(position: Position): void {
@@ -161,13 +187,16 @@ export class Checkpoints {
     const snapshot: Snapshot = { data: this.#state.image(), metadata: position };
     const storage = this.#storage;
     storage.createSnapshot(position.index, position.confState, snapshot.data);
-    this.#world.saveSnapshot(snapshot, () =>
+    this.#saving = true;
+    this.#world.saveSnapshot(snapshot, () => {
+      this.#saving = false;
       this.#persistSnapshot(snapshot, () => {
         this.#taking = false;
         // One snapshot late, so that there are two to start from.
         this.#world.release(before);
-      }),
-    );
+      });
+      this.#workEnded();
+    });
     const wanted = hasFollowers(position.confState) ? position.index - catchUpEntries : position.index;
     const keepFrom = Math.min(position.index, Math.max(wanted, storage.indexBefore(logBytesMax / 2)));
     if (keepFrom >= storage.firstIndex()) storage.compact(keepFrom);

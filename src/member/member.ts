@@ -8,31 +8,41 @@
  * Events come in (`tick`, `endTurn`, `persisted`, `received`), actions go out through `World`.
  */
 import type { Outcome } from '../apply/outcome.js';
-import { type Bytes, noBytes } from '../base/bytes.js';
-import { check } from '../base/check.js';
+import type { Bytes } from '../base/bytes.js';
 import type { ServerCounters } from '../base/counters.js';
-import { type ClusterId, type MemberId, noMember } from '../base/ids.js';
+import { type ClusterId, idToHex, type MemberId, noMember } from '../base/ids.js';
 import type { Log } from '../base/log.js';
-import { Slab } from '../base/slab.js';
+import type { MembershipBook } from '../cluster/book.js';
 import type { MemoryStorage } from '../raft/memory-storage.js';
 import { localAppendThread, localApplyThread } from '../raft/message.js';
 import type { RawNode } from '../raft/raw-node.js';
-import type { ErrorName } from '../wire/errors.js';
-import { RequestHeader, raftRequestSize, writeRaftRequest } from '../wire/messages/raft-request.js';
-import { Writer } from '../wire/proto/writer.js';
-import type { ConfChange, Entry, HardState, Message, Snapshot } from '../wire/raftpb/types.js';
+import {
+  type ConfChange,
+  type Entry,
+  entryType,
+  type HardState,
+  type Message,
+  type Snapshot,
+} from '../wire/raftpb/types.js';
 import type { Applier } from './applier.js';
 import type { Checkpoints } from './checkpoints.js';
 import type { MemberFront, ProposalWaiter, ReadWaiter, RequestField } from './front.js';
+import { faultOf } from './incoming.js';
 import { KindSeconds, kindName } from './kind-seconds.js';
+import { LogWriter } from './log-writer.js';
 import { requestTimeoutMsOf } from './options.js';
+import { ProposalBatch } from './proposal-batch.js';
 import { Proposals } from './proposals.js';
 import { Reads } from './reads.js';
 import type { RequestIds } from './request-ids.js';
+import type { Restoring } from './restoring.js';
+import { timeoutCause } from './timeout-cause.js';
 import type { World } from './world.js';
 
 /** Committed entries that may wait to be applied before new requests are refused. Source: etcd `maxGapBetweenApplyAndCommitIndex`. */
 const applyGapMax = 5000;
+/** Source: etcd `stopWithDelay` after its own removal is applied. */
+const removedGraceMs = 1000;
 
 export interface MemberConfig {
   /** What takes longer to apply is logged. */
@@ -48,7 +58,9 @@ export interface MemberParts {
   readonly node: RawNode;
   readonly storage: MemoryStorage;
   readonly applier: Applier;
+  readonly members: MembershipBook;
   readonly checkpoints: Checkpoints;
+  readonly restoring: Restoring;
   readonly ids: RequestIds;
   readonly log: Log;
   readonly counters: ServerCounters;
@@ -72,15 +84,13 @@ export class Member implements MemberFront {
   readonly #node: RawNode;
   readonly #reads = new Reads();
   readonly #proposals: Proposals;
+  /** Changes of members; they take as long as whoever asks wants to wait. */
+  readonly #confChanges = new Proposals(Number.POSITIVE_INFINITY);
   readonly #requestTimeoutMs: number;
 
-  #gathered: Bytes[] = [];
-  /** The ids of those, in their order. */
-  #gatheredIds: number[] = [];
-  readonly #gatheredConfChanges: ConfChange[] = [];
-  /** What the log is writing, oldest first: raft's message, whose responses are stepped when it is durable. */
-  readonly #writing: Written[] = [];
-  #unwrittenHardState: HardState | undefined;
+  readonly #batch: ProposalBatch;
+  #gatheredConfChanges: ConfChange[] = [];
+  readonly #logWriter: LogWriter;
   #listener: LeadershipListener | undefined;
   #stopped = false;
   #driving = false;
@@ -96,12 +106,9 @@ export class Member implements MemberFront {
   leader: MemberId = noMember;
   isLeader = false;
   #committed = 0;
-  #lastElectedMs = Number.NEGATIVE_INFINITY;
-
-  readonly #entrySlab = new Slab();
-  readonly #entryWriter = new Writer(0);
-  readonly #header = new RequestHeader();
-  readonly #span = { bytes: noBytes, start: 0, end: 0 };
+  /** When this member last began to lead. */
+  #electedMs = Number.NEGATIVE_INFINITY;
+  #onRemoved: (graceMs: number) => void = () => {};
 
   readonly #awaited = (idHi: number, idLo: number) => {
     const id = this.#parts.ids.suffixOf(idHi, idLo);
@@ -117,6 +124,13 @@ export class Member implements MemberFront {
     this.#node = parts.node;
     this.#requestTimeoutMs = requestTimeoutMsOf(config.electionMs);
     this.#proposals = new Proposals(this.#requestTimeoutMs);
+    this.#batch = new ProposalBatch(parts.ids, config.maxRequestBytes);
+    this.#logWriter = new LogWriter({
+      world: parts.world,
+      storage: parts.storage,
+      deliver: (response) => this.#deliver(response),
+      install: (snapshot, installed) => parts.restoring.begin(snapshot, installed),
+    });
     const { term, commit } = parts.node.basicStatus().hardState;
     this.term = term;
     this.#committed = Math.max(commit, parts.applier.applied);
@@ -137,7 +151,7 @@ export class Member implements MemberFront {
   }
 
   get pendingProposals(): number {
-    return this.#proposals.count;
+    return this.#proposals.count + this.#confChanges.count;
   }
 
   get failedProposals(): number {
@@ -177,34 +191,16 @@ export class Member implements MemberFront {
   propose(field: RequestField, bytes: Bytes, start: number, end: number, waiter: ProposalWaiter): void {
     if (this.#stopped) return waiter.failed('stopped');
     if (this.#committed > this.applied + applyGapMax) return waiter.failed('tooManyRequests');
-    const { ids } = this.#parts;
-    const id = ids.next();
-    const header = this.#header;
-    header.idLo = id % 0x1_0000_0000;
-    header.idHi = ids.high(id);
-    const size = raftRequestSize(field, end - start, header);
-    if (size > this.#config.maxRequestBytes) return waiter.failed('requestTooLarge');
-    const entry = this.#entrySlab.take(size);
-    const writer = this.#entryWriter;
-    writer.bytes = entry;
-    writer.at = 0;
-    const span = this.#span;
-    span.bytes = bytes;
-    span.start = start;
-    span.end = end;
-    writeRaftRequest(writer, field, span, header);
-    span.bytes = noBytes;
-    check(writer.at === size, 'an entry is as long as its size was foretold');
+    const id = this.#parts.ids.next();
+    if (!this.#batch.add(id, field, bytes, start, end)) return waiter.failed('requestTooLarge');
     this.#proposals.wait(id, waiter, this.#world.nowMs());
-    this.#gathered.push(entry);
-    this.#gatheredIds.push(id);
   }
 
   proposeConfChange(change: Omit<ConfChange, 'id'>, waiter: ProposalWaiter): void {
     if (this.#stopped) return waiter.failed('stopped');
     const id = this.#parts.ids.next();
     const whole = { ...change, id: (BigInt(this.#parts.ids.prefix) << 48n) | BigInt(id) };
-    this.#proposals.wait(id, waiter, this.#world.nowMs());
+    this.#confChanges.wait(id, waiter, this.#world.nowMs());
     this.#gatheredConfChanges.push(whole);
   }
 
@@ -230,24 +226,29 @@ export class Member implements MemberFront {
   /** The sockets have been read: what they brought goes to raft and to the log in one go. */
   endTurn(): void {
     if (this.#stopped) return;
-    if (this.#gathered.length > 0 && this.leader !== noMember) {
-      // Without a leader proposals wait here until there is one or they time out, as etcd's do.
-      if (this.#node.propose(this.#gathered) === undefined) {
-        this.#gathered = [];
-        this.#gatheredIds = [];
-      }
-    }
-    this.#proposeConfChanges();
-    if (this.leader !== noMember && this.#reads.waiting) {
-      const round = this.#reads.begin(this.#world.nowMs());
-      if (round !== 0) this.#node.readIndex(roundContext(round));
+    const { restoring } = this.#parts;
+    if (restoring.wantsStep) restoring.step();
+    if (this.leader !== noMember) {
+      this.#batch.offer(this.#node, this.isLeader);
+      this.#proposeConfChanges();
+      this.#beginReads();
     }
     this.#drive();
   }
 
   #proposeConfChanges(): void {
-    if (this.leader === noMember) return;
-    for (const change of this.#gatheredConfChanges.splice(0)) this.#node.proposeConfChange(change);
+    if (this.#gatheredConfChanges.length === 0) return;
+    const changes = this.#gatheredConfChanges;
+    this.#gatheredConfChanges = changes.filter((change) => this.#node.proposeConfChange(change) !== undefined);
+  }
+
+  #beginReads(): void {
+    if (!this.#reads.waiting) return;
+    const nowMs = this.#world.nowMs();
+    if (!this.#reads.mayBegin(nowMs)) return;
+    const id = this.#parts.ids.next();
+    this.#reads.begin(id, nowMs);
+    this.#node.readIndex(this.#nameOf(id));
   }
 
   /** One heartbeat interval has passed. */
@@ -255,45 +256,89 @@ export class Member implements MemberFront {
     if (this.#stopped) return;
     this.#node.tick();
     const now = this.#world.nowMs();
-    const expired = this.#proposals.expire(now, (startedMs) => this.#classifyTimeout(startedMs));
-    if (expired > 0 && this.#gathered.length > 0) this.#dropExpired();
-    this.#reads.expire(now, this.#requestTimeoutMs);
+    this.#expire(now);
+    if (this.#reads.shouldAskAgain(now)) this.askReadsAgain();
     this.endTurn();
     this.#parts.checkpoints.tick(now);
   }
 
-  /** Whoever asked has been told that it did not happen in time: no later leader is to be asked for it. */
-  #dropExpired(): void {
-    const isAwaited = (_: unknown, at: number) => this.#proposals.has(this.#gatheredIds[at] as number);
-    this.#gathered = this.#gathered.filter(isAwaited);
-    this.#gatheredIds = this.#gatheredIds.filter((id) => this.#proposals.has(id));
+  #expire(nowMs: number): void {
+    const { counters, members } = this.#parts;
+    const facts = {
+      own: this.memberId,
+      leader: this.leader,
+      electedMs: this.#electedMs,
+      electionMs: this.#config.electionMs,
+      members,
+      peers: this.#world.peers,
+    };
+    const expired = this.#proposals.expire(nowMs, (startedMs) => timeoutCause(startedMs, facts));
+    if (expired > 0) this.#batch.keep((id) => this.#proposals.has(id));
+    counters.slowReadIndexes += this.#reads.expire(nowMs, this.#requestTimeoutMs);
   }
 
-  /** Asks raft again for rounds that it has not answered: a leader may have lost them. etcd does so every 500 ms. */
+  /** Asks raft once more for the reads it has not answered: a message may be lost, or a leader gone with it. */
   askReadsAgain(): void {
-    for (const round of this.#reads.unansweredRounds()) this.#node.readIndex(roundContext(round));
-    this.#drive();
+    if (!this.#reads.unanswered || this.leader === noMember) return;
+    const id = this.#parts.ids.next();
+    this.#reads.askAgain(id, this.#world.nowMs());
+    this.#node.readIndex(this.#nameOf(id));
   }
 
+  /** A read's name as raft carries it, 8 bytes, big-endian: the leader tells the reads of all members apart by it. */
+  #nameOf(id: number): Bytes {
+    const name = new Uint8Array(8);
+    const view = new DataView(name.buffer);
+    view.setUint32(0, this.#parts.ids.high(id));
+    view.setUint32(4, id % 0x1_0000_0000);
+    return name;
+  }
+
+  #readAnswered(name: Bytes, index: number): void {
+    const { ids, log, counters } = this.#parts;
+    const view = new DataView(name.buffer, name.byteOffset, name.byteLength);
+    const id = ids.suffixOf(view.getUint32(0), view.getUint32(4));
+    if (this.#reads.answered(id, index)) return;
+    log.warn(
+      'ignored out-of-date read index response; local node read indexes queueing up and waiting to be in sync with leader',
+    );
+    counters.slowReadIndexes++;
+  }
+
+  /** A peer has sent a message. What raft makes of it is done at the end of the turn. */
   received(message: Message): void {
     if (this.#stopped) return;
-    this.#node.step(message);
+    const fault = faultOf(message, this.memberId, this.#parts.members);
+    if (fault === undefined) this.#node.step(message);
+    else {
+      const from = idToHex(message.from);
+      this.#parts.log.warn(fault, { 'local-member-id': idToHex(this.memberId), from, to: idToHex(message.to) });
+    }
+  }
+
+  /** What was last sent to `id` has probably not arrived. */
+  unreachable(id: MemberId): void {
+    if (!this.#stopped) this.#node.reportUnreachable(id);
+  }
+
+  /** A peer says that we are of the cluster no more. */
+  removedByPeer(): void {
+    if (!this.#stopped) this.#onRemoved(0);
+  }
+
+  /** Called when this member was removed from the cluster: it is to stop for good, after `graceMs` in which the others may hear of it. */
+  whenRemoved(tell: (graceMs: number) => void): void {
+    this.#onRemoved = tell;
   }
 
   /** Writes a snapshot's position into the log, in its place among what the log is writing; tells when it is durable. */
   persistSnapshot(snapshot: Snapshot, durable: () => void): void {
-    if (this.#stopped) return;
-    this.#writing.push({ entries: [], responses: [], durable });
-    this.#world.persist({ entries: [], hardState: undefined, snapshot, mustSync: true });
+    if (!this.#stopped) this.#logWriter.recordSnapshot(snapshot, durable);
   }
 
   /** The oldest batch given to `World.persist` is durable. */
   persisted(): void {
-    const written = this.#writing.shift();
-    check(written !== undefined, 'the log confirms only what it was given');
-    if (written.entries.length > 0) this.#parts.storage.append(written.entries);
-    for (const response of written.responses) this.#node.step(response);
-    written.durable?.();
+    this.#logWriter.persisted();
     if (!this.#stopped) this.#drive();
   }
 
@@ -301,14 +346,13 @@ export class Member implements MemberFront {
   stop(): void {
     this.#stopped = true;
     this.#proposals.failAll('stopped');
+    this.#confChanges.failAll('stopped');
     this.#reads.failAll('stopped');
   }
 
   /** The newest hard state when only its commit index has not been written; a closing log takes it along. */
   takeUnwrittenHardState(): HardState | undefined {
-    const state = this.#unwrittenHardState;
-    this.#unwrittenHardState = undefined;
-    return state;
+    return this.#logWriter.takeUnwrittenHardState();
   }
 
   /** Does what raft says until it says no more. Stepping its answers can make it say more, so never from within itself. */
@@ -322,43 +366,28 @@ export class Member implements MemberFront {
         this.#committed = ready.hardState.commit;
       }
       if (ready.softState !== undefined) this.#leadership(ready.softState.lead);
-      for (const { context, index } of ready.readStates) this.#reads.answered(roundOf(context), index);
+      for (const { context, index } of ready.readStates) this.#readAnswered(context, index);
       for (const message of ready.messages) this.#carryOut(message);
       this.#campaignAlone();
     }
-    this.#reads.confirm(this.applied);
+    if (!this.#parts.restoring.active) this.#reads.confirm(this.applied);
     this.#driving = false;
   }
 
   #carryOut(message: Message): void {
-    if (message.to === localAppendThread) this.#persist(message);
+    if (message.to === localAppendThread) this.#logWriter.write(message);
     else if (message.to === localApplyThread) this.#apply(message);
-    else this.#world.send(message.to, message);
+    else this.#send(message);
   }
 
-  #persist(message: Message): void {
-    const { entries, snapshot, term, vote, commit } = message;
-    const hardState = term === 0 && commit === 0 ? this.#unwrittenHardState : { term, vote, commit };
-    const before = this.#parts.storage.initialState().hardState;
-    const mustSync =
-      entries.length > 0 || snapshot !== undefined || (term !== 0 && (before?.term !== term || before.vote !== vote));
-    if (hardState !== undefined) this.#parts.storage.setHardState(hardState);
-    if (!mustSync) {
-      // Only the commit index moved: it can be found out again, so it waits for the next batch that has to be written.
-      this.#unwrittenHardState = hardState;
-      this.#respondInOrder(message);
-      return;
-    }
-    this.#unwrittenHardState = undefined;
-    this.#writing.push(message);
-    this.#world.persist({ entries, hardState, snapshot, mustSync });
+  /** What an append or an application has promised. */
+  #deliver(response: Message): void {
+    if (response.to === this.memberId) this.#node.step(response);
+    else this.#send(response);
   }
 
-  /** A message without a write of its own is done when those before it are: it may speak of their entries. */
-  #respondInOrder(message: Message): void {
-    const last = this.#writing.at(-1);
-    if (last === undefined) for (const response of message.responses) this.#node.step(response);
-    else this.#writing[this.#writing.length - 1] = { ...last, responses: [...last.responses, ...message.responses] };
+  #send(message: Message): void {
+    if (!this.#stopped && !this.#parts.members.isRemoved(message.to)) this.#world.send(message.to, message);
   }
 
   #apply(message: Message): void {
@@ -375,6 +404,8 @@ export class Member implements MemberFront {
         this.#termOpened = entry.term;
         this.#listener?.termOpened();
       }
+      // A new leader may not have known what it was asked before its first commit.
+      this.askReadsAgain();
       return;
     }
     const { applier, ids } = this.#parts;
@@ -382,7 +413,8 @@ export class Member implements MemberFront {
     const id = ids.suffixOf(applier.idHi, applier.idLo);
     const success = outcome.kind !== 'refused' || outcome.error === 'compacted';
     this.#timeApply(success);
-    if (id >= 0) this.#settle(id, outcome, success);
+    if (entry.type !== entryType.normal) this.#membershipChanged(id, outcome);
+    else if (id >= 0) this.#settle(id, outcome, success);
     if (outcome.kind === 'refused' && outcome.error === 'noSpace') this.#listener?.appliedWithoutRoom();
   }
 
@@ -411,32 +443,17 @@ export class Member implements MemberFront {
     this.#requestSeconds.observe(this.#parts.applier.field, success, (this.#clockMs - startedMs) / 1000);
   }
 
+  #membershipChanged(id: number, outcome: Outcome): void {
+    if (id >= 0) this.#confChanges.applied(id, outcome);
+    if (this.#parts.members.isRemoved(this.memberId)) this.#onRemoved(removedGraceMs);
+  }
+
   #leadership(leader: MemberId): void {
     if (leader === this.leader) return;
     this.leader = leader;
     this.isLeader = leader === this.memberId;
-    if (leader !== noMember) this.#lastElectedMs = this.#world.nowMs();
+    if (this.isLeader) this.#electedMs = this.#world.nowMs();
+    if (leader !== noMember) this.#parts.counters.readIndexesFailed += this.#reads.leaderChanged();
     this.#listener?.leaderChanged(leader, this.isLeader);
   }
-
-  /** etcd's reading of a proposal that was never applied: the old leader may have taken it along. */
-  #classifyTimeout(startedMs: number): ErrorName {
-    const elected = this.#lastElectedMs;
-    const lost = startedMs >= elected - 2 * this.#config.electionMs && startedMs <= elected;
-    return lost ? 'timeoutLeaderFailure' : 'timeout';
-  }
-}
-
-/** What the log is writing: raft's message, or a snapshot's position, and who is to be told of it. */
-type Written = Pick<Message, 'entries' | 'responses'> & { readonly durable?: () => void };
-
-/** A round's number as raft carries it: 8 bytes, big-endian. */
-function roundContext(round: number): Bytes {
-  const context = new Uint8Array(8);
-  new DataView(context.buffer).setBigUint64(0, BigInt(round));
-  return context;
-}
-
-function roundOf(context: Bytes): number {
-  return Number(new DataView(context.buffer, context.byteOffset, 8).getBigUint64(0));
 }

@@ -39,6 +39,16 @@ export class Roster {
     }
   }
 
+  /** The book was replaced by a snapshot's: who is not in it is a peer no more. */
+  restored(): void {
+    for (const id of [...this.#told.keys()]) {
+      if (this.#book.member(id) !== undefined) continue;
+      this.#told.delete(id);
+      this.#peers.remove(id);
+    }
+    this.follow();
+  }
+
   #tell({ id, peerUrls }: Member): void {
     if (id === this.#own || this.#removed.has(id)) return;
     const urls = peerUrls.join();

@@ -5,7 +5,7 @@
  */
 import { type Bytes, compareBytes } from '../base/bytes.js';
 import { check } from '../base/check.js';
-import type { ValueStore, ValueVisitor } from './value-store.js';
+import type { ValueStore, ValuesView, ValueVisitor } from './value-store.js';
 
 type Revision = { readonly main: number; readonly sub: number; readonly tombstone: boolean; value: Bytes | undefined };
 type NamedRecord = { readonly key: Bytes; readonly value: Bytes };
@@ -73,6 +73,36 @@ export class MemoryValues implements ValueStore {
 
   scanRecords(bucket: string, visit: (key: Bytes, value: Bytes) => void): void {
     for (const { key, value } of [...(this.#records.get(bucket) ?? [])]) visit(key, value);
+  }
+
+  /** A copy of all that is held: enough for tests, and for what fits into memory twice. */
+  view(): ValuesView {
+    const copy = new MemoryValues();
+    copy.#takeOver(this);
+    return {
+      scan: (main, sub, endMain, visit) => copy.scan(main, sub, endMain, visit),
+      scanRecords(bucket, from, visit) {
+        const records = copy.#records.get(bucket) ?? [];
+        for (let at = recordPlace(records, from); at < records.length; at++) {
+          const { key, value } = records[at] as NamedRecord;
+          if (!visit(key, value)) return;
+        }
+      },
+      close() {},
+    };
+  }
+
+  /** Holds what `other` does, and nothing else. */
+  replace(other: MemoryValues): void {
+    this.#takeOver(other);
+  }
+
+  #takeOver(other: MemoryValues): void {
+    this.#rows = other.#rows.filter(({ value }) => value !== undefined).map((row) => ({ ...row }));
+    this.#holes = 0;
+    this.#valueBytes = other.#valueBytes;
+    this.#records.clear();
+    for (const [bucket, records] of other.#records) this.#records.set(bucket, [...records]);
   }
 
   commit(done: () => void): void {

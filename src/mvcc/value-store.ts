@@ -12,6 +12,18 @@ import type { Bytes } from '../base/bytes.js';
 /** Called for each value in a scan; `tombstone` as it was appended. Return false to stop. The bytes are valid during the call only. */
 export type ValueVisitor = (main: number, sub: number, tombstone: boolean, value: Bytes) => boolean;
 
+/**
+ * All values and records as they stood at one moment, for whoever reads them over many turns: what is dropped, changed or replaced
+ * since is still seen as it was. It keeps room on the disk from being given back, so it is closed as soon as it is not needed.
+ */
+export interface ValuesView {
+  /** As `ValueStore.scan`. */
+  scan(main: number, sub: number, endMain: number, visit: ValueVisitor): void;
+  /** In key order from `from` on, until the visitor returns false; of keys longer than 1 KiB that begin alike the order is any. */
+  scanRecords(bucket: string, from: Bytes, visit: (key: Bytes, value: Bytes) => boolean): void;
+  close(): void;
+}
+
 export interface ValueStore {
   /** Adds a revision. Revisions come in rising order. `value` is kept, not copied: the caller never writes to it again. */
   append(main: number, sub: number, tombstone: boolean, value: Bytes): void;
@@ -28,6 +40,9 @@ export interface ValueStore {
   deleteRecord(bucket: string, key: Bytes): void;
   /** In key order. */
   scanRecords(bucket: string, visit: (key: Bytes, value: Bytes) => void): void;
+
+  /** Everything as it is now, whatever comes. */
+  view(): ValuesView;
 
   /** Starts making durable all that was given so far. `done` comes later, in a turn of its own; commits end in order. */
   commit(done: () => void): void;

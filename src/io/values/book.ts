@@ -11,8 +11,8 @@
  */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { type Database, open, type RootDatabase } from 'lmdb';
-import { type Bytes, equalBytes } from '../../base/bytes.js';
+import { type Database, open, type RootDatabase, type Transaction } from 'lmdb';
+import { type Bytes, compareBytes, equalBytes } from '../../base/bytes.js';
 import type { Segment } from './segment.js';
 
 export const blocksPerChunk = 256;
@@ -88,6 +88,14 @@ export class Book {
       const record = found.get(name);
       if (record?.value !== undefined) visit(record.key, record.value);
     }
+  }
+
+  /** All records as they are now. LMDB keeps the pages of that moment until the view is closed. */
+  view(): RecordsView {
+    const changed = new Map<string, NamedRecord>();
+    for (const records of [...this.#sealed, this.#open])
+      for (const [name, record] of records) changed.set(name, record);
+    return new RecordsView(this.#records, changed);
   }
 
   /** Ends what belongs to one commit. It stays readable here until `forget`. */
@@ -190,6 +198,52 @@ export class Book {
 
   async close(): Promise<void> {
     await this.#root.close();
+  }
+}
+
+/** The records of one moment: those of a reading transaction, and over them those that were not committed then. */
+export class RecordsView {
+  readonly #records: Database<Buffer, Buffer>;
+  readonly #transaction: Transaction;
+  readonly #changed: ReadonlyMap<string, NamedRecord>;
+  /** Of one bucket at a time, in order. */
+  #sorted: readonly NamedRecord[] = [];
+  #sortedBucket: string | undefined;
+
+  constructor(records: Database<Buffer, Buffer>, changed: ReadonlyMap<string, NamedRecord>) {
+    this.#records = records;
+    this.#transaction = records.useReadTransaction();
+    this.#changed = changed;
+  }
+
+  scan(bucket: string, from: Bytes, visit: (key: Bytes, value: Bytes) => boolean): void {
+    const changed = this.#changedOf(bucket);
+    let at = changed.findIndex(({ key }) => compareBytes(key, from) >= 0);
+    if (at < 0) at = changed.length;
+    const range = { start: storedKey(bucket, from), end: Buffer.from(`${bucket}\x01`), transaction: this.#transaction };
+    for (const { value: stored } of this.#records.getRange(range)) {
+      const { key, value } = readRecord(bucket, stored);
+      for (let next = changed[at]; next !== undefined; next = changed[at]) {
+        if (compareBytes(next.key, key) > 0) break;
+        if (next.value !== undefined && !visit(next.key, next.value)) return;
+        at++;
+      }
+      if (value !== undefined && !this.#changed.has(nameOf(bucket, key)) && !visit(key, value)) return;
+    }
+    for (const { key, value } of changed.slice(at)) if (value !== undefined && !visit(key, value)) return;
+  }
+
+  close(): void {
+    this.#transaction.done();
+  }
+
+  #changedOf(bucket: string): readonly NamedRecord[] {
+    if (this.#sortedBucket !== bucket) {
+      this.#sortedBucket = bucket;
+      const own = [...this.#changed.values()].filter((record) => record.bucket === bucket);
+      this.#sorted = own.sort((a, b) => compareBytes(a.key, b.key));
+    }
+    return this.#sorted;
   }
 }
 

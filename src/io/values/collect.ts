@@ -8,7 +8,7 @@ import { read } from 'node:fs';
 import { promisify } from 'node:util';
 import { Block, BlockWriter } from './block.js';
 import { corrupt } from './block-cache.js';
-import type { Segment } from './segment.js';
+import { hasBit, type Segment } from './segment.js';
 import { syncData, syncFolder, type UnwrittenBlock, writeBlocks } from './write-blocks.js';
 
 const readAt = promisify(read);
@@ -115,9 +115,4 @@ export function eachDroppedSince(
       row++;
     }
   }
-}
-
-function hasBit(bits: Uint32Array, at: number): boolean {
-  const word = at >>> 5;
-  return word < bits.length && ((bits[word] as number) & (1 << (at & 31))) !== 0;
 }

@@ -23,7 +23,8 @@ export class ScanReader {
   #readBytes = firstReadBytes;
   #buffer: Bytes = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
-  /** The part of the segment's file that is in `#buffer`. */
+  /** The part of a segment's file that is in `#buffer`. */
+  #held: Segment | undefined;
   #from = 0;
   #to = 0;
 
@@ -34,8 +35,10 @@ export class ScanReader {
     this.segment = segments[0] as Segment;
   }
 
-  /** Leads `block` to the first row that is not before (main, sub). */
+  /** Leads `block` to the first row that is not before (main, sub). May be called again: what was read serves on. */
   begin(main: number, sub: number): void {
+    this.#segmentAt = this.#blockAt = 0;
+    this.hasBlock = true;
     const segment = segmentOf(this.#segments, main, sub);
     if (segment !== undefined) {
       this.#segmentAt = this.#segments.indexOf(segment);
@@ -59,7 +62,6 @@ export class ScanReader {
     while (this.#segmentAt < last && this.#blockAt >= (this.#segments[this.#segmentAt] as Segment).index.count) {
       this.#segmentAt++;
       this.#blockAt = 0;
-      this.#to = 0;
     }
     const segment = this.#segments[this.#segmentAt] as Segment;
     this.segment = segment;
@@ -86,7 +88,7 @@ export class ScanReader {
 
   #openStored(segment: Segment, offset: number): void {
     const end = segment.endOf(this.#blockAt);
-    if (this.#to < end || this.#from > offset) this.#read(segment, offset, end);
+    if (this.#held !== segment || this.#to < end || this.#from > offset) this.#read(segment, offset, end);
     this.block.open(this.#buffer, this.#view, offset - this.#from, end - this.#from);
     if (!this.block.isWhole()) throw corrupt(segment, offset, end);
   }
@@ -99,6 +101,7 @@ export class ScanReader {
     }
     const read = readSync(segment.file, this.#buffer, 0, length, offset);
     if (read !== length) throw corrupt(segment, offset, offset + length);
+    this.#held = segment;
     this.#from = offset;
     this.#to = offset + length;
     this.#readBytes = Math.min(2 * this.#readBytes, readBytesMax);

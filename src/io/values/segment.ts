@@ -51,8 +51,7 @@ export class Segment {
   }
 
   isDropped(row: number): boolean {
-    const word = row >>> 5;
-    return word < this.#dropped.length && ((this.#dropped[word] as number) & (1 << (row & 31))) !== 0;
+    return hasBit(this.#dropped, row);
   }
 
   /** Notes that a row was dropped; false when it was already. */
@@ -107,6 +106,12 @@ export class Segment {
     this.close();
     rmSync(this.path);
   }
+}
+
+/** Whether a row is in a set of rows, a bit each. */
+export function hasBit(bits: Uint32Array, at: number): boolean {
+  const word = at >>> 5;
+  return word < bits.length && ((bits[word] as number) & (1 << (at & 31))) !== 0;
 }
 
 export function segmentName(number: number): string {

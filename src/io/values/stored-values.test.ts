@@ -2,13 +2,14 @@
 import { deepEqual, equal, rejects, throws } from 'node:assert/strict';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, test } from 'node:test';
 import { type Bytes, utf8 } from '../../base/bytes.js';
 import { Random } from '../../base/random.js';
 import { MemoryValues } from '../../mvcc/memory-values.js';
-import type { ValueStore } from '../../mvcc/value-store.js';
+import type { ValueStore, ValuesView } from '../../mvcc/value-store.js';
 import { CorruptValues } from './block-cache.js';
+import { replaceValues, settleReplacement } from './replacement.js';
 import { openStoredValues, type StoredValues } from './stored-values.js';
 
 const folders: string[] = [];
@@ -150,6 +151,100 @@ test('defragmenting gives back the room of what was dropped, and nothing else', 
     const again = openSmall(folder);
     deepEqual(contents(again), contents(pair.plain), `seed ${seed}, after a restart`);
     await again.close();
+  }
+});
+
+function viewed(view: ValuesView): string[] {
+  const seen: string[] = [];
+  let [main, sub, more] = [0, 0, true];
+  while (more) {
+    more = false;
+    let budget = 100;
+    view.scan(main, sub, Number.MAX_SAFE_INTEGER, (atMain, atSub, tombstone, value) => {
+      if (budget-- === 0) {
+        [main, sub, more] = [atMain, atSub, true];
+        return false;
+      }
+      seen.push(`${atMain}/${atSub} ${tombstone} ${hex(value)}`);
+      return true;
+    });
+  }
+  for (const bucket of ['meta', 'lease']) {
+    const found: string[] = [];
+    let from: Bytes | undefined = new Uint8Array(0);
+    while (from !== undefined) {
+      const start: Bytes = from;
+      from = undefined;
+      let budget = 3;
+      view.scanRecords(bucket, start, (key, value) => {
+        if (budget-- === 0) from = key.slice();
+        else found.push(`${bucket} ${hex(key)} ${hex(value)}`);
+        return from === undefined;
+      });
+    }
+    // Long keys that begin alike come in any order.
+    seen.push(...found.sort());
+  }
+  return seen;
+}
+
+test('a view shows what was there, through drops, commits, rewriting and another store in its place', async () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    const folder = join(newFolder(), 'values');
+    const pair = new Pair(new Random(seed), new MemoryValues(), openSmall(folder));
+    const { random } = pair;
+    const views: { readonly views: readonly ValuesView[]; readonly shown: string[] }[] = [];
+    for (let step = 0; step < 600; step++) {
+      const choice = random.below(20);
+      if (choice < 10) pair.append();
+      else if (choice < 15) pair.drop();
+      else if (choice < 17) pair.record();
+      else if (choice < 18) await committed(pair.stored);
+      else if (random.oneIn(10)) void defragmented(pair.stored);
+      if (step % 60 === 0) views.push({ views: [pair.stored.view(), pair.plain.view()], shown: contents(pair.plain) });
+      if (random.oneIn(100)) for (const view of views.splice(0, 1)[0]?.views ?? []) view.close();
+    }
+    await replaceValues(pair.stored, folder, { onFatal, ...small }, async (next) => {
+      next.append(7, 1, true, utf8('a'));
+      next.setRecord('meta', utf8('b'), utf8('c'));
+      await new Promise<void>((resolve) => next.commit(resolve));
+    });
+    for (const { views: both, shown } of views) for (const view of both) deepEqual(viewed(view), shown, `seed ${seed}`);
+    const replaced = ['7/1 true 61', 'meta 62 63'];
+    deepEqual(contents(pair.stored), replaced);
+    for (const { views: both } of views) for (const view of both) view.close();
+    deepEqual(contents(pair.stored), replaced);
+    pair.stored.append(8, 0, false, utf8('d'));
+    await committed(pair.stored);
+    await pair.stored.close();
+    settleReplacement(folder);
+    const again = openSmall(folder);
+    deepEqual(contents(again), ['7/1 true 61', '8/0 false 64', 'meta 62 63']);
+    await again.close();
+    deepEqual(readdirSync(dirname(folder)), ['values']);
+  }
+});
+
+test('a replacement cut short by a crash leaves the old store or the new one', async () => {
+  const make = async (folder: string, value: string) => {
+    const store = openSmall(folder);
+    store.append(2, 0, false, utf8(value));
+    await committed(store);
+    await store.close();
+  };
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [['values', 'values.next'], 'values'],
+    [['values.old', 'values.next'], 'values.next'],
+    [['values', 'values.old'], 'values'],
+  ];
+  for (const [there, kept] of cases) {
+    const parent = newFolder();
+    for (const name of there) await make(join(parent, name), name);
+    settleReplacement(join(parent, 'values'));
+    const store = openSmall(join(parent, 'values'));
+    deepEqual(contents(store), [`2/0 false ${hex(utf8(kept))}`]);
+    await store.close();
+    deepEqual(readdirSync(parent), ['values']);
   }
 });
 

@@ -13,13 +13,14 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bytes } from '../../base/bytes.js';
 import { check } from '../../base/check.js';
-import type { ValueStore, ValueVisitor } from '../../mvcc/value-store.js';
+import type { ValueStore, ValuesView, ValueVisitor } from '../../mvcc/value-store.js';
 import { Block, BlockWriter, rowHeaderBytes } from './block.js';
 import { BlockCache } from './block-cache.js';
 import { Book, type SealedRecords } from './book.js';
 import { collect, eachDroppedSince, pickRun, type Source } from './collect.js';
 import { ScanReader } from './scan-reader.js';
 import { Segment, segmentName, segmentOf } from './segment.js';
+import { StoredView } from './stored-view.js';
 import { syncFolder, type UnwrittenBlock, unwrittenAt, writeBlocks } from './write-blocks.js';
 
 export interface StoredValuesOptions {
@@ -68,18 +69,19 @@ export class StoredValues implements ValueStore {
   readonly #folder: string;
   readonly #onFatal: (error: unknown) => void;
   readonly #segmentBytes: number;
-  readonly #book: Book;
-  readonly #cache: BlockCache;
-  readonly #writer = new BlockWriter(slabBytes);
+  readonly #cacheBytes: number;
+  #book: Book;
+  #cache: BlockCache;
+  #writer = new BlockWriter(slabBytes);
   readonly #block = new Block();
   /** By revision; the last one is being written. */
-  readonly #segments: Segment[] = [];
+  #segments: Segment[] = [];
   #nextNumber = 1;
   /** Sizes of the book, and of all segments but the last: asked for on each put, for the quota. */
   #bookBytes = 0;
   #sealedBytes = 0;
   /** Finished blocks that the files do not have yet, in order; those from `#uncommittedFrom` on belong to no commit. */
-  readonly #unwritten: UnwrittenBlock[] = [];
+  #unwritten: UnwrittenBlock[] = [];
   #uncommittedFrom = 0;
   #changes = new Map<Segment, Change>();
   #commits: Commit[] = [];
@@ -92,6 +94,11 @@ export class StoredValues implements ValueStore {
   /** Segments numbered so or higher are younger than the last `defragment`. */
   #defragmentUntil = 0;
   #whenIdle: (() => void) | undefined;
+  readonly #views = new Set<StoredView>();
+  /** Segments that only views read; their files go with the last of these. */
+  readonly #retired: Segment[] = [];
+  /** Closes what another store has replaced. */
+  #afterViews: (() => void)[] = [];
   /** Rows of the segment that stand before `#block`. */
   #rowsBefore = 0;
 
@@ -99,7 +106,8 @@ export class StoredValues implements ValueStore {
     this.#folder = folder;
     this.#onFatal = options.onFatal;
     this.#segmentBytes = options.segmentBytes ?? defaultSegmentBytes;
-    this.#cache = new BlockCache(options.cacheBytes ?? defaultCacheBytes);
+    this.#cacheBytes = options.cacheBytes ?? defaultCacheBytes;
+    this.#cache = new BlockCache(this.#cacheBytes);
     this.#book = new Book(join(folder, 'book.lmdb'));
     this.#load();
     this.#goOn();
@@ -160,6 +168,24 @@ export class StoredValues implements ValueStore {
     this.#book.scan(bucket, visit);
   }
 
+  view(): ValuesView {
+    this.#finishBlock();
+    const view: StoredView = new StoredView({
+      segments: [...this.#segments],
+      unwritten: this.#unwritten,
+      writer: this.#writer,
+      records: this.#book.view(),
+      closed: () => {
+        this.#views.delete(view);
+        if (this.#views.size > 0) return;
+        for (const segment of this.#retired.splice(0)) segment.remove();
+        for (const leave of this.#afterViews.splice(0)) leave();
+      },
+    });
+    this.#views.add(view);
+    return view;
+  }
+
   commit(done: () => void): void {
     this.#finishBlock();
     const blocks = this.#unwritten.slice(this.#uncommittedFrom);
@@ -194,15 +220,51 @@ export class StoredValues implements ValueStore {
 
   /** Closes the files when no commit is under way any more. What was never committed is lost. */
   async close(): Promise<void> {
-    this.#closing = true;
-    if (this.#isCommitting || this.#collection !== undefined) {
-      await new Promise<void>((resolve) => {
-        this.#whenIdle = resolve;
-      });
-    }
+    await this.#untilIdle();
+    for (const view of [...this.#views]) view.close();
     // LMDB does not close after a transaction that failed; then the process ends.
     if (!this.#failed) await this.#book.close();
     for (const segment of this.#segments) segment.close();
+  }
+
+  /**
+   * Holds from now on what `swap` puts into the folder, in the place of all that was there. Nobody else uses the store until this
+   * settles; views keep what they show.
+   */
+  async replace(swap: () => void): Promise<void> {
+    await this.#untilIdle();
+    const book = this.#book;
+    // Those that are retired lose their files with the folder.
+    const segments = [...this.#segments, ...this.#retired.splice(0)];
+    const leave = async () => {
+      await book.close();
+      for (const segment of segments) segment.close();
+    };
+    if (this.#views.size === 0) await leave();
+    else this.#afterViews.push(() => void leave());
+    swap();
+    this.#book = new Book(join(this.#folder, 'book.lmdb'));
+    this.#cache = new BlockCache(this.#cacheBytes);
+    this.#writer = new BlockWriter(slabBytes);
+    this.#segments = [];
+    this.#unwritten = [];
+    this.#uncommittedFrom = 0;
+    this.#changes = new Map();
+    this.#nextNumber = 1;
+    this.#load();
+    this.#goOn();
+    this.#closing = false;
+    this.#whenIdle = undefined;
+    // What they wanted rid of is gone.
+    for (const done of this.#defragments.splice(0)) done();
+  }
+
+  async #untilIdle(): Promise<void> {
+    this.#closing = true;
+    if (!this.#isCommitting && this.#collection === undefined) return;
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
+    });
   }
 
   get #active(): Segment {
@@ -360,10 +422,14 @@ export class StoredValues implements ValueStore {
       this.#collection = undefined;
       this.#replace(sources, into);
       await this.#book.sync();
-      for (const { segment } of sources) segment.remove();
+      for (const { segment } of sources) {
+        if (this.#views.size === 0) segment.remove();
+        else this.#retired.push(segment);
+      }
       this.#measure();
     }
-    if (this.#collection !== undefined || this.#closing) return;
+    // A commit asked for meanwhile has taken its changes with it, and has not written them: they would be taken for committed.
+    if (this.#collection !== undefined || this.#closing || this.#commits.length > 0) return;
     const eager = this.#defragments.length > 0;
     const run = pickRun(this.#segments, {
       segmentBytes: this.#segmentBytes,

@@ -49,9 +49,12 @@ function written(random) {
   for (let bucket = random.below(12); bucket >= 0; bucket--) {
     const keys = new Set();
     const keyBytes = random.pick([2, 17, 400]);
-    for (let i = random.pick([0, 1, 2, 20, 500, 3000]); i > 0; i--) keys.add(hex(random.bytes(1 + random.below(keyBytes))));
+    for (let i = random.pick([0, 1, 2, 20, 500, 3000]); i > 0; i--)
+      keys.add(hex(random.bytes(1 + random.below(keyBytes))));
     const valueBytes = random.pick([0, 30, 1100, keys.size > 500 ? 500 : 30_000]);
-    const entries = [...keys].sort().map((key) => [Buffer.from(key, 'hex'), random.bytes(random.below(valueBytes + 1))]);
+    const entries = [...keys]
+      .sort()
+      .map((key) => [Buffer.from(key, 'hex'), random.bytes(random.below(valueBytes + 1))]);
     content.push([Buffer.from(`bucket${50 - bucket}`), entries]);
   }
   const plan = new BoltPlan();

@@ -112,6 +112,53 @@ export class ClientCounters {
   }
 }
 
+const fromTenthSecond = doubling(0.1, 10);
+
+/** What passes between us and one other member. */
+export class PeerCount {
+  /** 1 while it answers. */
+  active = 0;
+  disconnected = 0;
+  sentBytes = 0;
+  receivedBytes = 0;
+  sendFailures = 0;
+  receiveFailures = 0;
+  snapshotsSent = 0;
+  snapshotsUnsent = 0;
+  snapshotsSending = 0;
+  snapshotsReceived = 0;
+  snapshotsUnreceived = 0;
+  snapshotsReceiving = 0;
+  readonly snapshotSendSeconds = new Histogram(fromTenthSecond);
+  readonly snapshotReceiveSeconds = new Histogram(fromTenthSecond);
+  readonly roundTripSeconds = new Histogram(doubling(0.0001, 16));
+}
+
+/** Addresses that sent what could not be read: beyond so many, all are of one. */
+const addressesMax = 100;
+
+export class PeerCounters {
+  /** By hex id. */
+  readonly peers = new Map<string, PeerCount>();
+  /** What could not be read, by the address it came from. */
+  readonly unread = new Map<string, number>();
+
+  /** Keep what this returns. */
+  of(id: string): PeerCount {
+    let count = this.peers.get(id);
+    if (count === undefined) {
+      count = new PeerCount();
+      this.peers.set(id, count);
+    }
+    return count;
+  }
+
+  failedReceive(address: string): void {
+    const known = this.unread.has(address) || this.unread.size < addressesMax ? address : 'other';
+    this.unread.set(known, (this.unread.get(known) ?? 0) + 1);
+  }
+}
+
 const grpcCodes = 17;
 export const handlingBounds: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -137,6 +184,7 @@ export class Counters {
   readonly mvcc = new MvccCounters();
   readonly lease = new LeaseCounters();
   readonly client = new ClientCounters();
+  readonly peers = new PeerCounters();
   /** In the order in which the server's methods were named. */
   readonly methods: MethodCounters[] = [];
 }

@@ -17,7 +17,6 @@ import { appliedKey, readRecordedNumber } from '../member/applier.js';
 import { type Assembled, assemble, type RecoveredLog } from '../member/assembly.js';
 import { forcedAlone } from '../member/force-new.js';
 import type { MemberOptions } from '../member/options.js';
-import { noPeers } from '../member/peers.js';
 import type { World } from '../member/world.js';
 import { keeperOf } from '../rpc/keeper.js';
 import { memberServices } from '../rpc/services.js';
@@ -30,6 +29,7 @@ import type { ListenPlace } from './listen-place.js';
 import { Listener } from './listener.js';
 import { Loop } from './loop.js';
 import { type MemberUrls, Milestones } from './milestones.js';
+import { PeerTransport } from './peers/transport.js';
 import type { Identity, Storage } from './storage.js';
 import { Turn } from './turn.js';
 
@@ -82,7 +82,10 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   let handlers: ReturnType<HostOptions['handlers']> | undefined;
   const limits = http1Limits(options.member.maxRequestBytes);
   const http = (which: 'client' | 'metrics' | 'peer'): Server =>
-    createHttp1Server((request, respond) => handlers?.[which](request, respond), limits);
+    createHttp1Server((request, respond) => handlers?.[which](request, respond), limits, {
+      ...(which === 'peer' && { first: (message, response) => transport?.serve(message, response) ?? false }),
+    });
+  let transport: PeerTransport | undefined;
 
   const apart = options.listenClientHttpUrls.length > 0;
   const listeners = {
@@ -123,6 +126,22 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   }
 
   const chores = new Chores();
+  const { identity } = storage;
+  const peers = new PeerTransport({
+    ...identity,
+    peerUrls: urls.advertisePeerUrls,
+    dialTimeoutMs: 1000 + options.member.electionMs,
+    log,
+    counters: options.counters.peers,
+    turn,
+    events: {
+      received: (message) => assembled.member.received(message),
+      unreachable: (id) => assembled.member.unreachable(id),
+      removedByPeer: () => {},
+      isRemoved: (id) => assembled.members.isRemoved(id),
+    },
+  });
+  transport = peers;
   const world: World = {
     nowMs: () => performance.now(),
     wallMs: () => Date.now(),
@@ -130,19 +149,18 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     persist: (batch) => storage.append(batch),
     saveSnapshot: (snapshot, done) => storage.saveSnapshot(snapshot, done),
     release: (index) => storage.release(index),
-    send: () => {}, // A cluster of one has nobody to send to.
+    send: (to, message) => peers.send(to, message),
     sendSnapshot: (_to, _message, dump, done) => {
       dump.close();
       setImmediate(() => done(false));
     },
     restore: () => {},
-    peers: noPeers,
+    peers,
     values: storage.values,
   };
-  const { identity } = storage;
   milestones.opened(identity, recovered, options.forceNewCluster === true);
   const published = options.member.clientUrls.map((url) => clientUrls[urls.listenClientUrls.indexOf(url)] ?? url);
-  const assembled = assemble(
+  const assembled: Assembled = assemble(
     { ...options.member, ...identity, clientUrls: published },
     {
       world,
@@ -189,6 +207,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     milestones.leadershipKept(identity, assembled.member.isLeader);
     assembled.member.stop();
     loop.stop();
+    peers.stop();
     await close(0);
     // What is applied is made durable, so that the next start has nothing to apply again.
     await new Promise<void>((resolve) => assembled.checkpoints.finish(resolve));

@@ -12,6 +12,13 @@ export type Http1Limits = {
   readonly requestTimeoutMs: number;
 };
 
+export type Http1Options = {
+  /** Over TLS. */
+  readonly secure?: boolean;
+  /** Takes requests that are more than values, by answering true: bodies that stream, either way. */
+  readonly first?: (message: IncomingMessage, response: ServerResponse) => boolean;
+};
+
 const headerBytesMax = 64 * 1024;
 const overheadBytes = 512 * 1024;
 const checkEveryMs = 5000;
@@ -24,7 +31,11 @@ export function http1Limits(requestBytesMax: number): Http1Limits {
 }
 
 /** A server that listens nowhere yet: give it sockets by `listen`, or by `emit('connection', socket)`. */
-export function createHttp1Server(handler: Handler, limits: Http1Limits, secure = false): Server {
+export function createHttp1Server(
+  handler: Handler,
+  limits: Http1Limits,
+  { secure = false, first }: Http1Options = {},
+): Server {
   const server = createServer(
     {
       maxHeaderSize: headerBytesMax,
@@ -33,7 +44,9 @@ export function createHttp1Server(handler: Handler, limits: Http1Limits, secure 
       connectionsCheckingInterval: checkEveryMs,
       keepAlive: true,
     },
-    (message, response) => serve(handler, limits, secure, message, response),
+    (message, response) => {
+      if (first?.(message, response) !== true) serve(handler, limits, secure, message, response);
+    },
   );
   // Without a handler of its own, Node would close the connection of a CONNECT without a word.
   server.on('connect', (message, socket) => {

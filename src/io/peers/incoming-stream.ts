@@ -1,0 +1,194 @@
+/**
+ * A stream that we open to a peer to hear from it: dialled, read until it breaks, dialled again.
+ */
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { idToHex } from '../../base/ids.js';
+import type { StreamDecoder } from '../../wire/peer/message-stream.js';
+import { type ResponseHead, ResponseReader } from '../../wire/peer/response-reader.js';
+import { faultText } from '../fault.js';
+import { type PeerSetup, readTimeoutMs, requestHeaders } from './peer-setup.js';
+import type { Carrier, PeerStatus } from './peer-status.js';
+import type { PeerPlace, UrlPicker } from './peer-url.js';
+import { streamRefusal } from './refusals.js';
+
+const redialMs = 100;
+/** Of a refusal, so much is read. */
+const refusalBytesMax = 4096;
+
+export interface IncomingOptions {
+  readonly carrier: Carrier;
+  readonly path: string;
+  readonly makeDecoder: () => StreamDecoder;
+}
+
+export class IncomingStream {
+  readonly #setup: PeerSetup;
+  readonly #status: PeerStatus;
+  readonly #picker: UrlPicker;
+  readonly #options: IncomingOptions;
+  #socket: Socket | undefined;
+  #redial: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(setup: PeerSetup, status: PeerStatus, picker: UrlPicker, options: IncomingOptions) {
+    this.#setup = setup;
+    this.#status = status;
+    this.#picker = picker;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#setup.log.info('started stream reader with remote peer', this.#fields());
+    this.#dial();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#redial);
+    this.#socket?.destroy();
+    this.#socket = undefined;
+    this.#setup.log.info('stopped stream reader with remote peer', this.#fields());
+  }
+
+  #dial(): void {
+    const place = this.#picker.pick();
+    if (this.#stopped || place === undefined) return;
+    const attempt = new Attempt(this.#setup, place, this.#options, this.#status);
+    this.#socket = attempt.socket;
+    attempt.onEstablished = () => {
+      this.#status.activate();
+      this.#setup.log.info('established TCP streaming connection with remote peer', this.#fields());
+    };
+    attempt.onOver = (reason, ended) => this.#over(attempt, reason, ended);
+    attempt.onMessage = (bytes) => {
+      this.#status.count.receivedBytes += bytes;
+      this.#setup.turn.begin();
+    };
+  }
+
+  #over(attempt: Attempt, reason: string, ended: boolean): void {
+    this.#socket = undefined;
+    if (this.#stopped) return;
+    if (attempt.established) {
+      this.#setup.log.warn('lost TCP streaming connection with remote peer', { ...this.#fields(), error: reason });
+      // A peer that ends its stream in order may only be starting anew.
+      if (!ended) this.#status.deactivate(this.#options.carrier, 'read', reason);
+    } else {
+      this.#picker.unreachable(attempt.place);
+      this.#status.deactivate(this.#options.carrier, 'dial', reason);
+    }
+    this.#redial = setTimeout(() => this.#dial(), redialMs);
+  }
+
+  #fields() {
+    return {
+      'stream-reader-type': this.#options.carrier,
+      'local-member-id': idToHex(this.#setup.memberId),
+      'remote-peer-id': idToHex(this.#status.id),
+    };
+  }
+}
+
+/** One connection, from dialling to its end. */
+class Attempt {
+  readonly socket: Socket;
+  established = false;
+  onEstablished: () => void = () => {};
+  onOver: (reason: string, ended: boolean) => void = () => {};
+  onMessage: (bytes: number) => void = () => {};
+  readonly #reader = new ResponseReader();
+  readonly #decoder: StreamDecoder;
+  readonly #timer: NodeJS.Timeout;
+  #refusal = '';
+  #over = false;
+
+  constructor(
+    readonly setup: PeerSetup,
+    readonly place: PeerPlace,
+    options: IncomingOptions,
+    readonly status: PeerStatus,
+  ) {
+    this.#decoder = options.makeDecoder();
+    const socket = connectTo(place, setup);
+    this.socket = socket;
+    this.#timer = setTimeout(() => this.#end(`dial tcp ${place.authority}: i/o timeout`), setup.dialTimeoutMs);
+    socket.on(place.secure ? 'secureConnect' : 'connect', () => {
+      clearTimeout(this.#timer);
+      socket.setTimeout(readTimeoutMs, () => this.#end('i/o timeout'));
+      socket.write(requestText(place, options.path, { ...requestHeaders(setup), 'X-Raft-To': idToHex(status.id) }));
+    });
+    socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('end', () => this.#end(this.#refused() ?? 'EOF', true));
+    socket.on('error', (error) => this.#end(faultText(error)));
+    socket.on('close', () => this.#end('connection closed', true));
+  }
+
+  #receive(chunk: Uint8Array): void {
+    const reader = this.#reader;
+    const { head } = reader;
+    reader.add(chunk);
+    if (head === undefined && reader.head !== undefined) this.#answered(reader.head);
+    if (this.established) this.#read(chunk.length);
+    else while (reader.nextPiece()) this.#takeRefusal(reader);
+    if (this.#over) return;
+    if (reader.malformed) this.#end('malformed HTTP response');
+    else if (reader.ended) this.#end(this.#refused() ?? 'EOF', true);
+  }
+
+  #answered(head: ResponseHead): void {
+    if (head.status !== 200) return;
+    this.established = true;
+    this.onEstablished();
+  }
+
+  #read(bytes: number): void {
+    const reader = this.#reader;
+    const decoder = this.#decoder;
+    const { events } = this.setup;
+    while (reader.nextPiece()) {
+      decoder.add(reader.bytes, reader.start, reader.end);
+      for (let message = decoder.next(); message !== undefined; message = decoder.next()) events.received(message);
+      if (decoder.fault === undefined) continue;
+      this.#end(decoder.fault === 'tooLarge' ? 'rafthttp: error limit exceeded' : 'malformed message');
+      return;
+    }
+    this.onMessage(bytes);
+  }
+
+  #takeRefusal(reader: ResponseReader): void {
+    if (this.#refusal.length < refusalBytesMax) {
+      this.#refusal += Buffer.from(
+        reader.bytes.buffer,
+        reader.bytes.byteOffset + reader.start,
+        reader.end - reader.start,
+      ).toString();
+    }
+  }
+
+  /** Why we were refused, when we were. */
+  #refused(): string | undefined {
+    const { head } = this.#reader;
+    if (this.established || head === undefined) return undefined;
+    return streamRefusal(this.setup, this.status.id, head, this.#refusal);
+  }
+
+  #end(reason: string, ended = false): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.socket.destroy();
+    this.onOver(reason, ended);
+  }
+}
+
+function connectTo(place: PeerPlace, setup: PeerSetup): Socket {
+  const target = place.path === '' ? { host: place.host, port: place.port } : { path: place.path };
+  const options = { ...target, noDelay: true, keepAlive: true };
+  return place.secure ? connectTls({ ...setup.tls, ...options }) : connectTcp(options);
+}
+
+function requestText(place: PeerPlace, path: string, headers: Readonly<Record<string, string>>): string {
+  const lines = Object.entries({ Host: place.authority, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
+}

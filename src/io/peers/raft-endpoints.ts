@@ -1,0 +1,194 @@
+/**
+ * What members ask of each other's peer port under `/raft`: streams to hear from us, single messages, snapshots, a sign of life.
+ * Each is checked as etcd checks it, and refused in its words.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { idToHex, type MemberId } from '../../base/ids.js';
+import { apiVersion } from '../../base/version.js';
+import { incompatibility } from '../../cluster/peer-check.js';
+import { isSound } from '../../wire/peer/sound.js';
+import { decodeMessage } from '../../wire/raftpb/codec.js';
+import type { Message } from '../../wire/raftpb/types.js';
+import type { Peer, StreamKind } from './peer.js';
+import { gather } from './peer-http.js';
+import type { PeerSetup } from './peer-setup.js';
+
+/** What the endpoints ask of the transport. */
+export interface KnownPeers {
+  peer(id: MemberId): Peer | undefined;
+  addRemote(id: MemberId, peerUrls: readonly string[]): void;
+}
+
+export class RaftEndpoints {
+  readonly #setup: PeerSetup;
+  readonly #known: KnownPeers;
+
+  constructor(setup: PeerSetup, known: KnownPeers) {
+    this.#setup = setup;
+    this.#known = known;
+  }
+
+  /** False when the path is not under `/raft`. */
+  serve(message: IncomingMessage, response: ServerResponse): boolean {
+    const path = (message.url ?? '').split('?', 1)[0] ?? '';
+    if (path === '/raft') this.#serveMessage(message, response);
+    else if (path === '/raft/probing') serveProbe(message, response);
+    else if (path.startsWith('/raft/stream/')) this.#serveStream(message, response, path);
+    else return false;
+    return true;
+  }
+
+  #serveStream(message: IncomingMessage, response: ServerResponse, path: string): void {
+    message.resume();
+    if (message.method !== 'GET') return refuseMethod(response, 'GET');
+    const { log, memberId, clusterId, events } = this.#setup;
+    response.setHeader('X-Server-Version', apiVersion);
+    if (!this.#isOfCluster(message, response)) return;
+    const own = idToHex(memberId);
+    const ids = { 'local-member-id': own, 'remote-peer-id-stream-handler': own };
+    const [, stream, name = ''] = /^(.*)\/([^/]*)$/.exec(path) ?? [];
+    const kind = kindOf(stream);
+    if (kind === undefined) {
+      log.debug('ignored unexpected streaming request path', { ...ids, path });
+      return refuse(response, 404, 'invalid path');
+    }
+    const from = parseId(name);
+    if (from === undefined) {
+      log.warn('failed to parse path into ID', { ...ids, path: name, error: 'invalid syntax' });
+      return refuse(response, 404, 'invalid from');
+    }
+    const named = { ...ids, 'remote-peer-id-from': idToHex(from) };
+    if (events.isRemoved(from)) {
+      log.warn('rejected stream from remote peer because it was removed', named);
+      return refuse(response, 410, 'removed member');
+    }
+    const peer = this.#known.peer(from);
+    const cluster = { 'cluster-id': idToHex(clusterId) };
+    if (peer === undefined) {
+      this.#addRemote(from, message);
+      log.warn('failed to find remote peer in cluster', { ...named, ...cluster });
+      return refuse(response, 404, 'error sender not found');
+    }
+    const to = headerOf(message, 'x-raft-to');
+    if (to !== own) {
+      log.warn('ignored streaming request; ID mismatch', { ...named, 'remote-peer-id-header': to, ...cluster });
+      return refuse(response, 412, 'to field mismatch');
+    }
+    response.writeHead(200);
+    response.flushHeaders();
+    // From here on the body's chunks are written straight to the socket, one for each turn.
+    peer.attach(kind, message.socket);
+  }
+
+  #serveMessage(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method !== 'POST') return refuseMethod(response, 'POST');
+    if (!this.#isOfCluster(request, response)) return;
+    const sender = parseId(headerOf(request, 'x-server-from'));
+    if (sender !== undefined) this.#addRemote(sender, request);
+    const { log, memberId, counters } = this.#setup;
+    const own = { 'local-member-id': idToHex(memberId) };
+    const address = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
+    gather(request, (read) => {
+      if (!read.ok) {
+        log.warn('failed to read Raft message', { ...own, error: read.why });
+        counters.failedReceive(address);
+        return refuse(response, 400, 'error reading raft message');
+      }
+      const message = decodeMessage(read.body, 0, read.body.length);
+      if (typeof message === 'number' || !isSound(message)) {
+        log.warn('failed to unmarshal Raft message', { ...own, error: 'malformed message' });
+        counters.failedReceive(address);
+        return refuse(response, 400, 'error unmarshalling raft message');
+      }
+      counters.of(idToHex(message.from)).receivedBytes += read.body.length;
+      const refused = this.process(message);
+      if (refused === undefined) response.writeHead(204).end();
+      else refuseMessage(response, refused);
+    });
+  }
+
+  /** Hands a message to the member; what stands against it otherwise. */
+  process(message: Message): string | undefined {
+    const { log, memberId, events, turn } = this.#setup;
+    const own = { 'local-member-id': idToHex(memberId) };
+    if (events.isRemoved(message.from)) {
+      log.warn('rejected Raft message from removed member', { ...own, 'removed-member-id': idToHex(message.from) });
+      return 'cannot process message from removed member';
+    }
+    if (message.to !== memberId) {
+      log.warn('rejected Raft message to mismatch member', { ...own, 'mismatch-member-id': idToHex(message.to) });
+      return 'cannot process message to mismatch member';
+    }
+    events.received(message);
+    turn.begin();
+    return undefined;
+  }
+
+  #addRemote(id: MemberId, request: IncomingMessage): void {
+    const urls = headerOf(request, 'x-peerurls');
+    if (urls !== '') this.#known.addRemote(id, urls.split(','));
+  }
+
+  #isOfCluster(request: IncomingMessage, response: ServerResponse): boolean {
+    const { log, memberId, clusterId } = this.#setup;
+    response.setHeader('X-Etcd-Cluster-ID', idToHex(clusterId));
+    const found = incompatibility({
+      serverVersion: headerOf(request, 'x-server-version'),
+      minClusterVersion: headerOf(request, 'x-min-cluster-version'),
+      clusterId: headerOf(request, 'x-etcd-cluster-id'),
+      from: headerOf(request, 'x-server-from'),
+      ownClusterId: idToHex(clusterId),
+    });
+    if (found === undefined) return true;
+    log.warn(found.msg, { 'local-member-id': idToHex(memberId), ...found.fields });
+    request.resume();
+    refuse(response, 412, found.text);
+    return false;
+  }
+}
+
+function kindOf(stream: string | undefined): StreamKind | undefined {
+  if (stream === '/raft/stream/msgapp') return 'msgapp';
+  return stream === '/raft/stream/message' ? 'message' : undefined;
+}
+
+/** As Go's `ParseUint(text, 16, 64)`. */
+function parseId(text: string): MemberId | undefined {
+  return /^[0-9a-fA-F]{1,}$/.test(text) && text.replace(/^0+/, '').length <= 16
+    ? (BigInt(`0x${text}`) as MemberId)
+    : undefined;
+}
+
+export function headerOf(request: IncomingMessage, name: string): string {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : (value?.[0] ?? '');
+}
+
+/** Go's `http.Error`. */
+export function refuse(response: ServerResponse, status: number, text: string): void {
+  const body = `${text}\n`;
+  response.writeHead(status, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Length': Buffer.byteLength(body),
+  });
+  response.end(body);
+}
+
+export function refuseMethod(response: ServerResponse, allowed: string): void {
+  response.setHeader('Allow', allowed);
+  refuse(response, 405, 'Method Not Allowed');
+}
+
+export function refuseMessage(response: ServerResponse, text: string): void {
+  const body = JSON.stringify({ message: text });
+  response.writeHead(403, { 'Content-Type': 'application/json', 'Content-Length': body.length });
+  response.end(body);
+}
+
+function serveProbe(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  const body = `{"OK":true,"Now":"${new Date().toISOString()}"}\n`;
+  response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': body.length });
+  response.end(body);
+}

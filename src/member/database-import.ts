@@ -1,0 +1,96 @@
+/**
+ * Takes a database in bbolt's format, made by this program or by etcd, into an empty value store, in slices. After a crash it is done
+ * again from the beginning, into a store that is empty again.
+ *
+ * Records keep etcd's form, so they are taken as they are; of the buckets only etcd's own are taken. Revisions have to rise, as their keys
+ * do in the file; one that is none is a fault of the file, as is damage: `BoltFault`.
+ */
+import { type Bytes, text } from '../base/bytes.js';
+import type { ValueStore } from '../mvcc/value-store.js';
+import type { BoltCursor, BoltFile } from '../wire/bolt/bolt-file.js';
+import type { BoltPage } from '../wire/bolt/bolt-page.js';
+import { BoltFault } from '../wire/bolt/format.js';
+
+const revisionBytes = 17;
+const separator = 0x5f;
+const tombstoneMark = 0x74;
+/** What an entry costs beside its bytes. */
+const entryBytes = 200;
+const recordBuckets: ReadonlySet<string> = new Set([
+  'alarm',
+  'auth',
+  'authRoles',
+  'authUsers',
+  'cluster',
+  'lease',
+  'members',
+  'members_removed',
+  'meta',
+]);
+
+export class DatabaseImport {
+  readonly #buckets: BoltCursor;
+  readonly #values: ValueStore;
+  #bucket = '';
+  #cursor: BoltCursor | undefined;
+  /** Revisions taken, and the last of them. */
+  revisions = 0;
+  #main = 0;
+  #sub = -1;
+
+  constructor(file: BoltFile, values: ValueStore) {
+    this.#buckets = file.buckets();
+    this.#values = values;
+  }
+
+  /** Takes about `bytes` more; true when all is in the store, to be committed by the caller. */
+  step(bytes: number): boolean {
+    for (let left = bytes; left > 0; left -= entryBytes) {
+      if (this.#cursor === undefined) {
+        if (!this.#buckets.next()) return true;
+        this.#bucket = text(this.#buckets.key());
+        if (this.#buckets.isBucket) this.#cursor = this.#buckets.open();
+        continue;
+      }
+      if (!this.#cursor.next()) {
+        this.#cursor = undefined;
+        continue;
+      }
+      const { page } = this.#cursor;
+      left -= page.valueEnd - page.keyStart;
+      if (this.#bucket === 'key') this.#takeRevision(page, this.#cursor.value());
+      else if (recordBuckets.has(this.#bucket)) {
+        this.#values.setRecord(this.#bucket, this.#cursor.key(), this.#cursor.value());
+      }
+    }
+    return false;
+  }
+
+  #takeRevision(page: BoltPage, value: Bytes): void {
+    const { bytes, keyStart, keyEnd } = page;
+    const length = keyEnd - keyStart;
+    const tombstone = length === revisionBytes + 1 && bytes[keyEnd - 1] === tombstoneMark;
+    const main = uint64At(bytes, keyStart);
+    const sub = uint64At(bytes, keyStart + 9);
+    const isRevision = (tombstone || length === revisionBytes) && bytes[keyStart + 8] === separator;
+    if (!isRevision || !Number.isSafeInteger(main) || sub > 0xffff_ffff) {
+      throw new BoltFault(page.id, 'a key that is no revision');
+    }
+    // A put and a tombstone of one revision have keys that rise.
+    if (main === this.#main && sub === this.#sub) throw new BoltFault(page.id, `revision ${main} twice`);
+    this.revisions++;
+    this.#main = main;
+    this.#sub = sub;
+    // The store keeps what it is given; the page is read over.
+    this.#values.append(main, sub, tombstone, value.slice());
+  }
+}
+
+function uint64At(bytes: Bytes, at: number): number {
+  const four = (from: number) =>
+    (bytes[from] as number) * 0x100_0000 +
+    ((bytes[from + 1] as number) << 16) +
+    ((bytes[from + 2] as number) << 8) +
+    (bytes[from + 3] as number);
+  return four(at) * 0x1_0000_0000 + four(at + 4);
+}

@@ -8,6 +8,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { compareBytes, utf8 } from '../base/bytes.js';
 import type { LeaseId, MemberId } from '../base/ids.js';
 import type { MembershipBook, MembershipRecord } from '../cluster/book.js';
+import { compareVersions, parseVersion } from '../cluster/version.js';
 import {
   AlarmRequestSchema,
   LeaseCheckpointRequestSchema,
@@ -37,6 +38,8 @@ export interface MachineParts {
   readonly leases: LeaseBook;
   readonly alarms: AlarmBook;
   readonly members: MembershipBook;
+  /** What is left of leases is kept on disk whatever the cluster's version. */
+  readonly persistCheckpoints?: boolean;
 }
 
 export class StateMachine {
@@ -135,10 +138,12 @@ export class StateMachine {
     return { kind: 'leaseRevoke', revision };
   }
 
-  /** Notes what was left of leases. etcd writes it to disk from cluster version 3.6 on, as every cluster with one of ours is. */
+  /** Notes what was left of leases. Before cluster version 3.6 etcd does not write it to disk unless it was told to. */
   #checkpointLeases(bytes: Uint8Array): Outcome {
+    const { leases, members, persistCheckpoints = false } = this.#parts;
+    const persist = persistCheckpoints || keepsCheckpoints(members.version);
     for (const { ID, remainingTTL } of fromBinary(LeaseCheckpointRequestSchema, bytes).checkpoints) {
-      this.#parts.leases.checkpoint(ID as LeaseId, Number(remainingTTL), true);
+      leases.checkpoint(ID as LeaseId, Number(remainingTTL), persist);
     }
     return { kind: 'done', revision: this.revision };
   }
@@ -162,4 +167,10 @@ export class StateMachine {
     }
     return { kind: 'done', revision: this.revision };
   }
+}
+
+/** From 3.6 on. */
+function keepsCheckpoints(clusterVersion: string | undefined): boolean {
+  const version = parseVersion(clusterVersion ?? '');
+  return version !== undefined && compareVersions(version, { major: 3, minor: 6, patch: 0 }) >= 0;
 }

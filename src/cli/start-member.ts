@@ -9,7 +9,7 @@ import { startHost } from '../io/host.js';
 import { memberDefaults, requestTimeoutMsOf } from '../member/options.js';
 import { keepaliveDefaults } from '../wire/http2/pings.js';
 import { autoCompactionOf } from './auto-compaction.js';
-import { featureEnabled, featureGates, featureNames } from './feature-gates.js';
+import { type FeatureName, featureEnabled, featureGates, featureNames } from './feature-gates.js';
 import type { Config } from './options.js';
 import type { RunningMember } from './quorate.js';
 import { startFields } from './start-fields.js';
@@ -51,8 +51,8 @@ export async function startConfigured(config: Config, log: Log): Promise<Running
       progressNotifyMs: config.watchProgressNotifyIntervalMs || 600_000,
       counters,
       grpc: { ...grpcLimits(config), ...(config.metrics === 'extensive' && { clock: () => performance.now() }) },
-      handlers: (assembled) =>
-        endpointsOf(assembled, {
+      handlers: (assembled, _loop, services) =>
+        endpointsOf(assembled, services, {
           rules: { cors: config.cors, hostWhitelist: config.hostWhitelist },
           log,
           counters,
@@ -86,7 +86,11 @@ function grpcLimits(config: Config) {
 
 const grpcGoMinTimeMs = 5 * 60 * 1000;
 
+/** etcd's `defaultLeaseCheckpointInterval`; no flag says another. */
+const leaseCheckpointMs = 5 * 60 * 1000;
+
 function memberOptions(config: Config) {
+  const on = (name: FeatureName) => featureEnabled(config.featureGates, name);
   const autoCompaction = autoCompactionOf(config);
   if (!autoCompaction.ok) throw new Error(autoCompaction.why);
   return {
@@ -107,6 +111,9 @@ function memberOptions(config: Config) {
     compactionBatchLimit: config.compactionBatchLimit || memberDefaults.compactionBatchLimit,
     autoCompaction: autoCompaction.value,
     compactionSleepMs: config.compactionSleepIntervalMs || memberDefaults.compactionSleepMs,
+    fastLeaseKeepAlive: on('FastLeaseKeepAlive'),
+    leaseCheckpointMs: on('LeaseCheckpoint') ? leaseCheckpointMs : 0,
+    leaseCheckpointPersist: on('LeaseCheckpointPersist'),
   };
 }
 

@@ -88,8 +88,8 @@ export async function startMember(options: EmbedOptions = {}): Promise<EmbeddedM
       progressNotifyMs: 600_000,
       counters,
       grpc: {},
-      handlers: (assembled) =>
-        endpointsOf(assembled, {
+      handlers: (assembled, _loop, services) =>
+        endpointsOf(assembled, services, {
           rules: { cors: ['*'], hostWhitelist: ['*'] },
           log,
           counters,

@@ -13,10 +13,12 @@ import { type ClientPort, clientHandler, metricsHandler, versionRoute } from '..
 import { etcdFamilies } from '../http/etcd-metrics.js';
 import { HealthCounters } from '../http/health.js';
 import type { HealthProbe } from '../http/health-probe.js';
+import { leasePeerRoutes } from '../http/lease-peers.js';
 import { type Handler, jsonResponse } from '../http/message.js';
 import { processFamilies } from '../http/process-metrics.js';
 import { onlyGet, router } from '../http/router.js';
 import type { Assembled } from '../member/assembly.js';
+import type { MemberServices } from '../rpc/services.js';
 import { errors } from '../wire/errors.js';
 import { readFigures } from './member-figures.js';
 import { fdLimit, processFigures } from './process-figures.js';
@@ -36,7 +38,7 @@ export interface Endpoints {
   readonly peer: Handler;
 }
 
-export function endpointsOf(assembled: Assembled, options: EndpointOptions): Endpoints {
+export function endpointsOf(assembled: Assembled, { desk }: MemberServices, options: EndpointOptions): Endpoints {
   const { member, members } = assembled;
   const { counters } = options;
   const process = processFigures();
@@ -74,7 +76,7 @@ export function endpointsOf(assembled: Assembled, options: EndpointOptions): End
   return {
     client: clientHandler(port, options.rules),
     metrics: metricsHandler(port),
-    peer: router(new Map([versionRoute(port), ['/members', list]])),
+    peer: router(new Map([versionRoute(port), ['/members', list], ...leasePeerRoutes({ desk, catchUp: member })])),
   };
 }
 

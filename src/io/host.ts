@@ -19,7 +19,7 @@ import { forcedAlone } from '../member/force-new.js';
 import type { MemberOptions } from '../member/options.js';
 import type { World } from '../member/world.js';
 import { keeperOf } from '../rpc/keeper.js';
-import { memberServices } from '../rpc/services.js';
+import { type MemberServices, memberServices } from '../rpc/services.js';
 import { createGrpcServer, type GrpcServerOptions } from '../wire/grpc/server.js';
 import type { Method } from '../wire/grpc/service.js';
 import type { Bootstrap } from './bootstrap.js';
@@ -56,6 +56,7 @@ export interface HostOptions {
   handlers(
     parts: Assembled,
     loop: Loop,
+    services: MemberServices,
   ): { readonly client: Handler; readonly metrics: Handler; readonly peer: Handler };
 }
 
@@ -182,7 +183,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   for (const [path, method] of offered.services) services.set(path, method);
   for (const [path, counters] of countMethods(options.counters, services)) counted.set(path, counters);
   const loop = new Loop(turn, chores, assembled, offered.watch);
-  handlers = options.handlers(assembled, loop);
+  handlers = options.handlers(assembled, loop, offered);
   milestones.restored(identity, assembled.store.revision, assembled.members.version);
 
   listeners.peer.release();

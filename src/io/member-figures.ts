@@ -3,7 +3,10 @@ import type { Counters } from '../base/counters.js';
 import { noMember } from '../base/ids.js';
 import type { Assembled } from '../member/assembly.js';
 
-export function readFigures({ member, store, hub, duties, deadlines, options }: Assembled, counters: Counters): void {
+export function readFigures(
+  { member, store, hub, duties, deadlines, leaseDuties, options }: Assembled,
+  counters: Counters,
+): void {
   const { server, mvcc, lease } = counters;
   server.hasLeader = member.leader === noMember ? 0 : 1;
   server.isLeader = member.isLeader ? 1 : 0;
@@ -25,5 +28,5 @@ export function readFigures({ member, store, hub, duties, deadlines, options }: 
   mvcc.eventsSent = hub.eventsSent;
   mvcc.compactedKeys = store.compactor.droppedTotal;
   lease.renewed = deadlines.renewals;
-  lease.expired = duties.leasesExpired;
+  lease.expired = leaseDuties.expired;
 }

@@ -47,14 +47,26 @@ export interface CatchUp {
   whenApplied(waiter: { confirmed(): void; failed(error: ErrorName): void }): void;
 }
 
+/** Tells whether this member, that takes itself for the leader, still is it. */
+export interface LeaderProof {
+  /** True when `whenSure` would say yes at once. */
+  readonly isSure: boolean;
+  whenSure(waiter: { confirmed(): void; failed(error: ErrorName): void }): void;
+}
+
+/** `asksLeader`: goes on to the leader where this member turns out not to be it; another member's renewal goes back to that one. */
+type Renewal = { readonly id: LeaseId; readonly waiter: RenewWaiter; readonly asksLeader: boolean };
 /** Who waits for a due lease to be gone. */
-type Waiting = { readonly id: LeaseId; readonly slot: LeaseSlot; readonly waiter: RenewWaiter };
+type Waiting = { readonly renewal: Renewal; readonly slot: LeaseSlot };
 
 export interface DeskParts {
   readonly book: LeaseBook;
   readonly deadlines: Deadlines;
   readonly catchUp: CatchUp;
   readonly leader: LeaderDesk;
+  readonly proof: LeaderProof;
+  /** Without etcd's gate FastLeaseKeepAlive: a renewal waits for what is committed even where the lease is known. */
+  readonly alwaysCatchUp?: boolean;
   /** Where what is left of leases is written down: takes that of one back, as a renewal makes it untrue. */
   forgetCheckpoint?(id: LeaseId, waiter: { confirmed(): void; failed(error: ErrorName): void }): void;
 }
@@ -70,43 +82,60 @@ export class LeaseDesk implements LeaseFollower {
   }
 
   renew(id: LeaseId, waiter: RenewWaiter): void {
-    if (this.#parts.deadlines.leading) this.renewHere(id, waiter);
+    if (this.#parts.deadlines.leading) this.#renew({ id, waiter, asksLeader: true });
     else this.#parts.leader.renew(id, waiter);
   }
 
   /** For the leader alone; another member refuses. */
   renewHere(id: LeaseId, waiter: RenewWaiter): void {
-    const slot = this.#parts.book.slotOf(id);
-    if (slot >= 0) {
-      this.#renewSlot(id, slot, waiter);
-      return;
-    }
-    // It may have been granted already and not yet applied here.
-    this.#parts.catchUp.whenApplied({
-      confirmed: () => {
-        const known = this.#parts.book.slotOf(id);
-        if (known >= 0) this.#renewSlot(id, known, waiter);
-        else waiter.renewed(0);
-      },
-      failed: (error) => waiter.failed(error),
+    this.#renew({ id, waiter, asksLeader: false });
+  }
+
+  /** One that no longer leads must not promise anybody more time. */
+  #renew(renewal: Renewal): void {
+    const { proof } = this.#parts;
+    if (proof.isSure) return this.#renewSure(renewal);
+    proof.whenSure({
+      confirmed: () => this.#renewSure(renewal),
+      failed: () => this.#notLeading(renewal),
     });
   }
 
-  #renewSlot(id: LeaseId, slot: LeaseSlot, waiter: RenewWaiter): void {
+  #renewSure(renewal: Renewal): void {
+    const { book, catchUp, alwaysCatchUp = false } = this.#parts;
+    const slot = book.slotOf(renewal.id);
+    if (slot >= 0 && !alwaysCatchUp) return this.#renewSlot(renewal, slot);
+    // It may have been granted already and not yet applied here.
+    catchUp.whenApplied({
+      confirmed: () => this.#renewSlot(renewal, book.slotOf(renewal.id)),
+      failed: (error) => renewal.waiter.failed(error),
+    });
+  }
+
+  #renewSlot(renewal: Renewal, slot: LeaseSlot): void {
+    const { id, waiter } = renewal;
     const { deadlines, book } = this.#parts;
+    // First, for where somebody else leads, more leases may be known than here.
     if (!deadlines.leading) {
-      waiter.failed('notPrimaryLessor');
+      this.#notLeading(renewal);
+    } else if (slot < 0) {
+      waiter.renewed(0);
     } else if (deadlines.isDue(slot)) {
-      this.#waiting.push({ id, slot, waiter });
+      this.#waiting.push({ renewal, slot });
     } else if (this.#parts.forgetCheckpoint !== undefined && book.checkpointedSecondsOf(slot) > 0) {
       this.#parts.forgetCheckpoint(id, {
-        confirmed: () => this.renewHere(id, waiter),
+        confirmed: () => this.#renew(renewal),
         failed: (error) => waiter.failed(error),
       });
     } else {
       deadlines.renew(slot);
       waiter.renewed(book.ttlSecondsOf(slot));
     }
+  }
+
+  #notLeading({ id, waiter, asksLeader }: Renewal): void {
+    if (asksLeader) this.#parts.leader.renew(id, waiter);
+    else waiter.failed('notPrimaryLessor');
   }
 
   timeToLive(id: LeaseId, withKeys: boolean, waiter: TimeToLiveWaiter): void {
@@ -116,14 +145,21 @@ export class LeaseDesk implements LeaseFollower {
 
   /** For the leader alone. */
   timeToLiveHere(id: LeaseId, withKeys: boolean, waiter: TimeToLiveWaiter): void {
+    this.#parts.proof.whenSure({
+      confirmed: () => this.#timeToLiveSure(id, withKeys, waiter),
+      failed: () => waiter.failed('leaderChanged'),
+    });
+  }
+
+  #timeToLiveSure(id: LeaseId, withKeys: boolean, waiter: TimeToLiveWaiter): void {
     const { book, deadlines, catchUp } = this.#parts;
     catchUp.whenApplied({
       confirmed: () => {
         const slot = book.slotOf(id);
-        if (slot < 0) {
-          waiter.answered(noSuchLease);
-        } else if (!deadlines.leading) {
+        if (!deadlines.leading) {
           waiter.failed('leaderChanged');
+        } else if (slot < 0) {
+          waiter.answered(noSuchLease);
         } else {
           waiter.answered({
             ttlSeconds: Math.trunc(deadlines.remainingMs(slot) / 1000),
@@ -142,7 +178,7 @@ export class LeaseDesk implements LeaseFollower {
     if (this.#waiting.length === 0) return;
     const ended = this.#waiting.filter((waiting) => waiting.slot === slot);
     this.#waiting = this.#waiting.filter((waiting) => waiting.slot !== slot);
-    for (const { waiter } of ended) waiter.renewed(0);
+    for (const { renewal } of ended) renewal.waiter.renewed(0);
   }
 
   restored(): void {
@@ -152,6 +188,6 @@ export class LeaseDesk implements LeaseFollower {
   #retry(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { id, waiter } of waiting) this.renew(id, waiter);
+    for (const { renewal } of waiting) this.#renew(renewal);
   }
 }

@@ -22,6 +22,7 @@ export class Expiry {
   #nextScanMs = 0;
   #due: LeaseId[] = [];
   #inFlight = 0;
+  #revoking = false;
 
   constructor(deadlines: Deadlines, revoker: Revoker) {
     this.#deadlines = deadlines;
@@ -44,12 +45,16 @@ export class Expiry {
   }
 
   #revoke(): void {
-    if (!this.#deadlines.leading) this.#due.length = 0;
+    // What is refused at once ends within its own proposal.
+    if (this.#revoking) return;
+    this.#revoking = true;
     while (this.#inFlight < inFlightMax) {
+      if (!this.#deadlines.leading) this.#due.length = 0;
       const id = this.#due.pop();
-      if (id === undefined) return;
+      if (id === undefined) break;
       this.#inFlight++;
       this.#revoker.revoke(id);
     }
+    this.#revoking = false;
   }
 }

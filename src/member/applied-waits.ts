@@ -1,4 +1,5 @@
 /** Who waits until this member has applied all that it knew to be committed when they asked, and for how long. */
+import type { ErrorName } from '../wire/errors.js';
 import type { ReadWaiter } from './front.js';
 
 /** etcd's `applyTimeout`. */
@@ -39,5 +40,11 @@ export class AppliedWaits {
       if (index <= applied) waiter.confirmed();
       else waiter.failed('timeoutAppliedIndex');
     }
+  }
+
+  failAll(error: ErrorName): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { waiter } of waiting) waiter.failed(error);
   }
 }

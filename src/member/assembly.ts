@@ -33,8 +33,10 @@ import { Applier, appliedKey, confStateKey, readRecordedNumber, termKey } from '
 import { Checkpoints } from './checkpoints.js';
 import { decodeConfState } from './conf-state-record.js';
 import { Duties } from './duties.js';
+import { LeaseDuties } from './lease-duties.js';
 import { Member } from './member.js';
 import type { MemberOptions } from './options.js';
+import type { Peers } from './peers.js';
 import { loadMembers } from './recorded-members.js';
 import { RequestIds } from './request-ids.js';
 import { Restoring } from './restoring.js';
@@ -62,6 +64,7 @@ export interface Assembled {
   readonly kv: KvApplier;
   readonly leases: LeaseBook;
   readonly deadlines: Deadlines;
+  readonly leaseDuties: LeaseDuties;
   readonly alarms: AlarmBook;
   readonly members: MembershipBook;
   readonly hub: WatchHub;
@@ -70,6 +73,7 @@ export interface Assembled {
   readonly restoring: Restoring;
   readonly duties: Duties;
   readonly storage: MemoryStorage;
+  readonly peers: Peers;
 }
 
 export interface AssemblyParts {
@@ -106,7 +110,8 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
   loadMembers(values, members);
   const alarms = new AlarmBook(values);
   const kv = new KvApplier(store, options.quotaBytes);
-  const machine = new StateMachine({ store, kv, leases, alarms, members });
+  const persistCheckpoints = options.leaseCheckpointPersist;
+  const machine = new StateMachine({ store, kv, leases, alarms, members, persistCheckpoints });
 
   const applied = appliedPosition(values, recovered);
   const roster = new Roster(options.memberId, members, world.peers);
@@ -165,12 +170,20 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
   roster.introduce(parts.known ?? []);
   roster.follow();
   if (storage.lastIndex() === 0 && recovered.hardState === undefined) bootstrap(node, parts.founders());
+  const leaseDuties = new LeaseDuties({
+    member,
+    log,
+    leases,
+    deadlines,
+    heartbeatMs: options.heartbeatMs,
+    checkpointMs: options.leaseCheckpointMs,
+  });
   const duties = new Duties(options, {
     member,
     world,
     log,
     store,
-    leases,
+    leases: leaseDuties,
     deadlines,
     alarms,
     members,
@@ -185,6 +198,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     kv,
     leases,
     deadlines,
+    leaseDuties,
     alarms,
     members,
     hub,
@@ -193,6 +207,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     restoring,
     duties,
     storage,
+    peers: world.peers,
   };
 }
 

@@ -6,7 +6,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import type { AlarmBook } from '../apply/alarm-book.js';
 import type { Outcome } from '../apply/outcome.js';
 import { type RequestField, requestField } from '../apply/request-field.js';
-import { idToHex, type LeaseId, type MemberId, noMember } from '../base/ids.js';
+import { idToHex, type MemberId, noMember } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { clusterVersion } from '../base/version.js';
 import type { MembershipBook } from '../cluster/book.js';
@@ -15,18 +15,16 @@ import {
   AlarmRequestSchema,
   AlarmType,
   CompactionRequestSchema,
-  LeaseRevokeRequestSchema,
 } from '../gen/etcdserverpb/rpc_pb.js';
 import {
   ClusterMemberAttrSetRequestSchema,
   ClusterVersionSetRequestSchema,
 } from '../gen/membershippb/membership_pb.js';
-import type { LeaseBook } from '../lease/book.js';
 import type { Deadlines } from '../lease/deadlines.js';
-import { Expiry } from '../lease/expiry.js';
 import type { AutoCompactor } from '../mvcc/auto-compaction.js';
 import type { Store } from '../mvcc/store.js';
 import type { ErrorName } from '../wire/errors.js';
+import type { LeaseDuties } from './lease-duties.js';
 import type { LeadershipListener, Member } from './member.js';
 import type { MemberOptions } from './options.js';
 import type { World } from './world.js';
@@ -36,8 +34,8 @@ export interface DutyParts {
   readonly world: World;
   readonly log: Log;
   readonly store: Store;
-  readonly leases: LeaseBook;
   readonly deadlines: Deadlines;
+  readonly leases: LeaseDuties;
   readonly alarms: AlarmBook;
   readonly members: MembershipBook;
   readonly autoCompactor: AutoCompactor | undefined;
@@ -46,19 +44,16 @@ export interface DutyParts {
 export class Duties implements LeadershipListener {
   readonly #options: MemberOptions;
   readonly #parts: DutyParts;
-  readonly expiry: Expiry;
   readonly #compactor: AutoCompactor | undefined;
   #published: 'no' | 'asked' | 'yes' = 'no';
   #versionAsked = false;
   #alarmAsked = false;
   #onPublished: () => void = () => {};
   leaderChanges = 0;
-  leasesExpired = 0;
 
   constructor(options: MemberOptions, parts: DutyParts) {
     this.#options = options;
     this.#parts = parts;
-    this.expiry = new Expiry(parts.deadlines, { revoke: (id) => this.#revoke(id) });
     this.#compactor = parts.autoCompactor;
   }
 
@@ -72,9 +67,10 @@ export class Duties implements LeadershipListener {
   }
 
   leaderChanged(leader: MemberId, isLeader: boolean): void {
-    this.leaderChanges++;
     if (!isLeader) this.#parts.deadlines.demote();
-    if (leader !== noMember) this.#publish();
+    if (leader === noMember) return;
+    this.leaderChanges++;
+    this.#publish();
   }
 
   /** All entries of earlier terms are applied: what this leader reckons from now on is right. */
@@ -84,12 +80,12 @@ export class Duties implements LeadershipListener {
   }
 
   tick(nowMs: number): void {
-    const { member, store } = this.#parts;
+    const { member, store, leases } = this.#parts;
+    leases.tick(nowMs);
     if (member.leader === noMember) return;
     if (this.#published === 'no') this.#publish();
     const revision = this.#compactor?.tick(nowMs, store.revision, member.isLeader);
     if (revision !== undefined) this.#compact(revision);
-    if (member.isLeader) this.expiry.tick(nowMs);
   }
 
   /** This member has no room for what it was asked. */
@@ -147,14 +143,6 @@ export class Duties implements LeadershipListener {
       const ids = { 'cluster-id': idToHex(member.clusterId), 'local-member-id': idToHex(member.memberId) };
       log.info('set initial cluster version', { ...ids, 'cluster-version': shortVersion });
       log.info('enabled capabilities for version', { 'cluster-version': shortVersion });
-    });
-  }
-
-  #revoke(id: LeaseId): void {
-    const request = toBinary(LeaseRevokeRequestSchema, create(LeaseRevokeRequestSchema, { ID: id }));
-    this.#propose(requestField.leaseRevoke, request, (error) => {
-      if (error === undefined) this.leasesExpired++;
-      this.expiry.ended();
     });
   }
 

@@ -16,6 +16,7 @@ import type { MembershipBook } from '../cluster/book.js';
 import type { MemoryStorage } from '../raft/memory-storage.js';
 import { localAppendThread, localApplyThread } from '../raft/message.js';
 import type { RawNode } from '../raft/raw-node.js';
+import type { ErrorName } from '../wire/errors.js';
 import {
   type ConfChange,
   type Entry,
@@ -24,6 +25,7 @@ import {
   type Message,
   type Snapshot,
 } from '../wire/raftpb/types.js';
+import { AppliedWaits } from './applied-waits.js';
 import type { Applier } from './applier.js';
 import type { Checkpoints } from './checkpoints.js';
 import type { MemberFront, ProposalWaiter, ReadWaiter, RequestField } from './front.js';
@@ -43,6 +45,8 @@ import type { World } from './world.js';
 const applyGapMax = 5000;
 /** Source: etcd `stopWithDelay` after its own removal is applied. */
 const removedGraceMs = 1000;
+/** No request has this id. */
+const noRequest = -1;
 
 export interface MemberConfig {
   /** What takes longer to apply is logged. */
@@ -83,12 +87,15 @@ export class Member implements MemberFront {
   readonly #world: World;
   readonly #node: RawNode;
   readonly #reads = new Reads();
+  readonly #appliedWaits: AppliedWaits = new AppliedWaits(this);
   readonly #proposals: Proposals;
   /** Changes of members; they take as long as whoever asks wants to wait. */
   readonly #confChanges = new Proposals(Number.POSITIVE_INFINITY);
   readonly #requestTimeoutMs: number;
 
   readonly #batch: ProposalBatch;
+  /** What of it only a leader may propose. */
+  readonly #leaderOnly = new Set<number>();
   #gatheredConfChanges: ConfChange[] = [];
   readonly #logWriter: LogWriter;
   #listener: LeadershipListener | undefined;
@@ -189,11 +196,44 @@ export class Member implements MemberFront {
   }
 
   propose(field: RequestField, bytes: Bytes, start: number, end: number, waiter: ProposalWaiter): void {
-    if (this.#stopped) return waiter.failed('stopped');
-    if (this.#committed > this.applied + applyGapMax) return waiter.failed('tooManyRequests');
+    this.#gather(field, bytes, start, end, waiter);
+  }
+
+  /**
+   * As the leader's duty: refused when this member does not lead, dropped when it leads no more before raft has it. Else it would
+   * be handed to the next leader, who has its own mind about what is due.
+   */
+  proposeAsLeader(field: RequestField, bytes: Bytes, waiter: ProposalWaiter): void {
+    if (!this.isLeader) return waiter.failed('notLeader');
+    const id = this.#gather(field, bytes, 0, bytes.length, waiter);
+    if (id !== noRequest) this.#leaderOnly.add(id);
+  }
+
+  /** Answers the request's id, or `noRequest` after it was refused. */
+  #gather(field: RequestField, bytes: Bytes, start: number, end: number, waiter: ProposalWaiter): number {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      waiter.failed(refusal);
+      return noRequest;
+    }
     const id = this.#parts.ids.next();
-    if (!this.#batch.add(id, field, bytes, start, end)) return waiter.failed('requestTooLarge');
+    if (!this.#batch.add(id, field, bytes, start, end)) {
+      waiter.failed('requestTooLarge');
+      return noRequest;
+    }
     this.#proposals.wait(id, waiter, this.#world.nowMs());
+    return id;
+  }
+
+  #refusal(): ErrorName | undefined {
+    if (this.#stopped) return 'stopped';
+    return this.#committed > this.applied + applyGapMax ? 'tooManyRequests' : undefined;
+  }
+
+  /** Tells when all is applied that is known to be committed now; etcd gives it a second. */
+  whenApplied(waiter: ReadWaiter): void {
+    if (this.#stopped) waiter.failed('stopped');
+    else this.#appliedWaits.whenApplied(waiter);
   }
 
   proposeConfChange(change: Omit<ConfChange, 'id'>, waiter: ProposalWaiter): void {
@@ -228,8 +268,11 @@ export class Member implements MemberFront {
     if (this.#stopped) return;
     const { restoring } = this.#parts;
     if (restoring.wantsStep) restoring.step();
+    // A message of this turn may have deposed us, though nothing has been done about it yet.
+    if (this.#leaderOnly.size > 0 && this.#node.basicStatus().softState.role !== 'leader') this.#dropLeaderOnly();
     if (this.leader !== noMember) {
       this.#batch.offer(this.#node, this.isLeader);
+      if (this.#batch.isEmpty) this.#leaderOnly.clear();
       this.#proposeConfChanges();
       this.#beginReads();
     }
@@ -275,6 +318,14 @@ export class Member implements MemberFront {
     const expired = this.#proposals.expire(nowMs, (startedMs) => timeoutCause(startedMs, facts));
     if (expired > 0) this.#batch.keep((id) => this.#proposals.has(id));
     counters.slowReadIndexes += this.#reads.expire(nowMs, this.#requestTimeoutMs);
+  }
+
+  #dropLeaderOnly(): void {
+    if (this.#leaderOnly.size === 0) return;
+    const ids = [...this.#leaderOnly];
+    this.#leaderOnly.clear();
+    for (const id of ids) this.#proposals.failed(id, 'notLeader');
+    this.#batch.keep((id) => this.#proposals.has(id));
   }
 
   /** Asks raft once more for the reads it has not answered: a message may be lost, or a leader gone with it. */
@@ -348,6 +399,7 @@ export class Member implements MemberFront {
     this.#proposals.failAll('stopped');
     this.#confChanges.failAll('stopped');
     this.#reads.failAll('stopped');
+    this.#appliedWaits.failAll('stopped');
   }
 
   /** The newest hard state when only its commit index has not been written; a closing log takes it along. */
@@ -370,7 +422,10 @@ export class Member implements MemberFront {
       for (const message of ready.messages) this.#carryOut(message);
       this.#campaignAlone();
     }
-    if (!this.#parts.restoring.active) this.#reads.confirm(this.applied);
+    if (!this.#parts.restoring.active) {
+      this.#reads.confirm(this.applied);
+      this.#appliedWaits.check();
+    }
     this.#driving = false;
   }
 
@@ -455,5 +510,6 @@ export class Member implements MemberFront {
     if (this.isLeader) this.#electedMs = this.#world.nowMs();
     if (leader !== noMember) this.#parts.counters.readIndexesFailed += this.#reads.leaderChanged();
     this.#listener?.leaderChanged(leader, this.isLeader);
+    if (!this.isLeader) this.#dropLeaderOnly();
   }
 }

@@ -26,6 +26,12 @@ export interface MemberOptions {
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
   readonly autoCompaction: AutoCompaction | undefined;
+  /** Gate FastLeaseKeepAlive: a lease that is known is renewed without waiting for what is committed and not applied yet. */
+  readonly fastLeaseKeepAlive: boolean;
+  /** How often what is left of leases is written down: gate LeaseCheckpoint; 0 for never. */
+  readonly leaseCheckpointMs: number;
+  /** Gate LeaseCheckpointPersist: what is left of leases is kept on disk whatever the cluster's version. */
+  readonly leaseCheckpointPersist: boolean;
 }
 
 /** How long a request may take: 5 s for queues and disks, and two elections. */
@@ -48,4 +54,7 @@ export const memberDefaults = {
   compactionBatchLimit: 1000,
   compactionSleepMs: 10,
   autoCompaction: undefined,
+  fastLeaseKeepAlive: true,
+  leaseCheckpointMs: 0,
+  leaseCheckpointPersist: false,
 } as const satisfies Partial<MemberOptions>;

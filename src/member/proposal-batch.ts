@@ -31,6 +31,10 @@ export class ProposalBatch {
     this.#entryBytesMax = entryBytesMax;
   }
 
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
   /** Adds a request under `id`; false when its entry would be too large. */
   add(id: number, field: RequestField, bytes: Bytes, start: number, end: number): boolean {
     const header = this.#header;

@@ -1,8 +1,11 @@
 /** All services of a member, by the paths of their methods. */
 
 import type { Chores } from '../base/chores.js';
-import { LeaseDesk, noOtherLeader } from '../lease/desk.js';
+import type { LeaseId } from '../base/ids.js';
+import { LeaseDesk } from '../lease/desk.js';
 import type { Assembled } from '../member/assembly.js';
+import type { ReadWaiter } from '../member/front.js';
+import { PeerLeaderDesk } from '../member/leader-desk.js';
 import type { Services } from '../wire/grpc/service.js';
 import { Answers } from './answers.js';
 import { clusterMethods } from './cluster.js';
@@ -25,6 +28,8 @@ export interface MemberServices {
   readonly services: Services;
   readonly watch: WatchMethod;
   readonly health: Health;
+  /** Where leases are renewed and asked about, by clients and by other members. */
+  readonly desk: LeaseDesk;
 }
 
 /** While there is no auth, everybody may do everything. */
@@ -47,13 +52,7 @@ export function memberServices(
   const outOfSpace = () => duties.outOfSpace();
   const room = { hasRoom: (cost: number) => kv.hasRoom(cost), outOfSpace };
   const nextLeaseId = () => ids.nextLeaseId();
-  // A sole member has always applied what it knows to be committed.
-  const desk = new LeaseDesk({
-    book: leases,
-    deadlines,
-    catchUp: { whenApplied: (waiter) => waiter.confirmed() },
-    leader: noOtherLeader,
-  });
+  const desk = leaseDesk(assembled, chores);
   const contest = { answers, store, hub, room, nextLeaseId };
   const health = new Health();
   const services = new Map([
@@ -67,5 +66,24 @@ export function memberServices(
     ...electionMethods(contest),
     ...health.methods(),
   ]);
-  return { services, watch, health };
+  return { services, watch, health, desk };
+}
+
+function leaseDesk({ member, leases, deadlines, leaseDuties, peers, options }: Assembled, chores: Chores): LeaseDesk {
+  const { requestTimeoutMs } = member;
+  const leadsHere = () => deadlines.leading;
+  const leader = new PeerLeaderDesk({ front: member, peers, chores, requestTimeoutMs, leadsHere });
+  const desk = new LeaseDesk({
+    book: leases,
+    deadlines,
+    catchUp: member,
+    leader,
+    proof: leaseDuties.leadership,
+    alwaysCatchUp: !options.fastLeaseKeepAlive,
+    ...(leaseDuties.checkpoints && {
+      forgetCheckpoint: (id: LeaseId, waiter: ReadWaiter) => leaseDuties.forgetCheckpoint(id, waiter),
+    }),
+  });
+  leader.answerHere(desk);
+  return desk;
 }

@@ -1,5 +1,6 @@
 /** Starts one server of a kind on loopback ports, and waits until it answers. */
 import { spawn } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +31,7 @@ export function freePort() {
 /**
  * `kind`: `etcd` or `quorate`. `flags` are further command line words, `nodeFlags` are Node's.
  * A member of a cluster has a `name` and an `initialCluster`; `advertisedPeer` is where the others find it.
+ * What it says is added to `logFile`.
  * `ready(port)` says whether the server answers; by default its /health is asked.
  */
 export async function startServer(kind, { ready = healthy, ...options }) {
@@ -71,6 +73,7 @@ class Server {
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => {
         this.#output = (this.#output + chunk).slice(-4000);
+        if (this.options.logFile !== undefined) appendFileSync(this.options.logFile, chunk);
       });
     }
     this.gone = new Promise((resolve) => {

@@ -1,0 +1,44 @@
+/** Builds the Go programs of the suites of real clusters, and runs one of them in a folder of its own. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const script = join(here, '..', '..', 'bin', 'quorate.js');
+
+/** Go's cache makes this quick when nothing has changed. */
+export function buildSuite(name) {
+  const work = mkdtempSync(join(tmpdir(), `quorate-${name}-`));
+  for (const part of ['etcd', name]) {
+    const { status } = spawnSync('go', ['build', '-o', join(work, part), `./${part}`], { cwd: here, stdio: 'inherit' });
+    if (status !== 0) throw new Error(`go build of ${part} ended with ${status}`);
+  }
+  return work;
+}
+
+/** Resolves to whether the program ended well; what the members said and stored is kept when it did not. */
+export function play(work, name, dir, flags) {
+  const child = spawn(
+    join(work, name),
+    [`-etcd=${join(work, 'etcd')}`, `-quorate=${script}`, `-dir=${join(work, dir)}`, ...flags],
+    { stdio: 'inherit' },
+  );
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => child.kill(signal));
+  return new Promise((resolve) => {
+    child.on('error', () => resolve(false));
+    child.on('exit', (code) => {
+      if (code === 0) rmSync(join(work, dir), { recursive: true, force: true });
+      else console.log(`  data and logs are in ${join(work, dir)}`);
+      resolve(code === 0);
+    });
+  });
+}
+
+/** Ends this process: with 0 and nothing left behind when nothing failed. */
+export function end(work, name, passed, failed) {
+  if (failed === 0) rmSync(work, { recursive: true, force: true });
+  console.log(`${name}: ${passed} passed, ${failed} failed`);
+  process.exit(failed === 0 ? 0 : 1);
+}

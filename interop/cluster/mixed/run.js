@@ -1,0 +1,31 @@
+/**
+ * `node interop/cluster/mixed/run.js [--seconds 60] [--seed 1] [--go 3,2,1,0] [--rounds 1] [--verbose]`
+ *
+ * Clusters of three with so many members of Go, the others ours. By default as short as CI wants it: every scene once.
+ */
+import { parseArgs } from 'node:util';
+import { buildSuite, end, play } from '../build.js';
+
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '8' },
+    seed: { type: 'string', default: '1' },
+    go: { type: 'string', default: '3,2,1,0' },
+    rounds: { type: 'string', default: '1' },
+    verbose: { type: 'boolean', default: false },
+  },
+});
+
+const work = buildSuite('mixed');
+let passed = 0;
+let failed = 0;
+for (let round = 0; round < Number(options.rounds); round++) {
+  for (const go of options.go.split(',')) {
+    const seed = Number(options.seed) + round;
+    const flags = [`-go=${go}`, `-seed=${seed}`, `-seconds=${options.seconds}`];
+    if (options.verbose) flags.push('-verbose');
+    if (await play(work, 'mixed', `${go}-${seed}`, flags)) passed++;
+    else failed++;
+  }
+}
+end(work, 'mixed', passed, failed);

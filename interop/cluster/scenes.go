@@ -1,0 +1,141 @@
+package cluster
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"quorate.dev/interop/cluster/fleet"
+)
+
+const (
+	// SnapshotCount and CatchupEntries are small, so that a member is soon behind the leader's log.
+	SnapshotCount  = 100
+	CatchupEntries = 50
+	// behind is enough for a leader of either kind to have dropped what the member lacks: Go looks every hundred entries.
+	behind = SnapshotCount + CatchupEntries + 250
+	// releaseDelay is how long Go's leader keeps its log after it has sent a snapshot.
+	releaseDelay = 31 * time.Second
+)
+
+// SnapshotFlags are the flags that make snapshots frequent.
+func SnapshotFlags() []string {
+	return []string{
+		fmt.Sprintf("--snapshot-count=%d", SnapshotCount),
+		fmt.Sprintf("--snapshot-catchup-entries=%d", CatchupEntries),
+	}
+}
+
+// NeedSnapshot stops the victim until the sender, then the leader, has dropped what it lacks; back, it must get a snapshot.
+func (c *Cluster) NeedSnapshot(victim, sender *Node, signal syscall.Signal) error {
+	c.handover.Lock()
+	defer c.handover.Unlock()
+	if err := c.moveLeader(sender); err != nil {
+		return err
+	}
+	stopped, err := victim.Status(5 * time.Second)
+	if err != nil {
+		return err
+	}
+	away := c.stop(victim, signal)
+	if err := c.awaitDropped(sender, stopped.RaftAppliedIndex); err != nil {
+		return err
+	}
+	if err := c.back(victim, away); err != nil {
+		return err
+	}
+	sender.noteSent()
+	received, err := victim.Metric("etcd_network_snapshot_receive_success")
+	if err != nil {
+		return err
+	}
+	if received == 0 {
+		c.Story.Wrong("%s came back without a snapshot from %s, whose log no longer had what it lacked", victim, sender)
+	}
+	c.Story.Count(fmt.Sprintf("snapshots from %s to %s", sender.Kind, victim.Kind), 1)
+	c.Story.Say("%s is back, with a snapshot from %s", victim, sender)
+	return nil
+}
+
+func (c *Cluster) awaitDropped(sender *Node, index uint64) error {
+	if wait := sender.keepsLogFor(); wait > 0 {
+		c.Story.Say("%s still keeps its log for %s", sender, wait.Round(time.Millisecond))
+		time.Sleep(wait)
+	}
+	for deadline := time.Now().Add(startPatience); ; time.Sleep(20 * time.Millisecond) {
+		status, err := sender.Status(time.Second)
+		if err != nil {
+			continue
+		}
+		// A pause that has just ended needs a whole round more.
+		if index+behind < status.RaftAppliedIndex {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s does not move on from %d", sender, status.RaftAppliedIndex)
+		}
+	}
+}
+
+func (n *Node) noteSent() {
+	n.mu.Lock()
+	n.sent = time.Now()
+	n.mu.Unlock()
+}
+
+// keepsLogFor is how long this member, were it the leader, still drops nothing.
+func (n *Node) keepsLogFor() time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.Kind != fleet.Go || n.sent.IsZero() {
+		return 0
+	}
+	return time.Until(n.sent.Add(releaseDelay))
+}
+
+// Sender is a member of a kind that is not the victim, the one that can drop its log soonest.
+func (c *Cluster) Sender(kind fleet.Kind, victim *Node) *Node {
+	nodes := slices.DeleteFunc(c.Here(victim), func(node *Node) bool { return node.Kind != kind })
+	if len(nodes) == 0 {
+		return nil
+	}
+	return slices.MinFunc(nodes, func(a, b *Node) int { return int(a.keepsLogFor() - b.keepsLogFor()) })
+}
+
+// OfKind is any member of a kind.
+func (c *Cluster) OfKind(kind fleet.Kind) *Node {
+	nodes := slices.DeleteFunc(c.Here(nil), func(node *Node) bool { return node.Kind != kind })
+	if len(nodes) == 0 {
+		return nil
+	}
+	return nodes[c.Random.IntN(len(nodes))]
+}
+
+// Metric is the sum of a metric over its labels.
+func (n *Node) Metric(name string) (float64, error) {
+	answer, err := http.Get(n.ClientURL() + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err
+	}
+	sum := 0.0
+	for _, line := range strings.Split(string(body), "\n") {
+		if strings.HasPrefix(line, name+"{") || strings.HasPrefix(line, name+" ") {
+			value, err := strconv.ParseFloat(line[strings.LastIndex(line, " ")+1:], 64)
+			if err != nil {
+				return 0, err
+			}
+			sum += value
+		}
+	}
+	return sum, nil
+}

@@ -17,19 +17,20 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"quorate.dev/interop/cluster/history"
+	"quorate.dev/interop/cluster/load"
 	"quorate.dev/interop/cluster/story"
 )
 
 const verdictPatience = 20 * time.Second
 
-// Verdict lets the cluster come to rest and judges all that was seen of it.
-func (c *Cluster) Verdict() {
+// Verdict lets the cluster come to rest and judges all that was seen of it, through its members and through other clients.
+func (c *Cluster) Verdict(others ...*load.Target) {
 	c.Load.Stop()
 	if err := c.awaitLeaseEnds(); err != nil {
 		c.Story.Wrong("%v", err)
 	}
 	end := c.Load.Finish(c.Nodes()[0].Target)
-	whole, parts := c.Load.EndWatches(c.Targets(), end, verdictPatience)
+	whole, parts := c.Load.EndWatches(append(c.Targets(), others...), end, verdictPatience)
 	for _, node := range c.Nodes() {
 		if err := c.AwaitCaughtUp(node); err != nil {
 			c.Story.Wrong("%v", err)
@@ -44,6 +45,7 @@ func (c *Cluster) Verdict() {
 	for _, wrong := range append(wrongs, judgement.Wrongs...) {
 		c.Story.Wrong("%s", wrong)
 	}
+	c.Story.Count("ms was the longest time without a write acknowledged", int(history.LongestGap(calls).Milliseconds()))
 	c.Story.Count("revisions", judgement.Revisions)
 	c.Story.Count("writes checked", judgement.Writes)
 	c.Story.Count("reads checked", judgement.Reads)

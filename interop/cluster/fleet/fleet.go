@@ -250,3 +250,16 @@ func (m *Member) Log() string {
 	}
 	return string(bytes)
 }
+
+// Kinds reads a list such as `go,quorate`.
+func Kinds(text string) ([]Kind, error) {
+	var kinds []Kind
+	for _, part := range strings.Split(text, ",") {
+		kind := Kind(part)
+		if kind != Go && kind != Quorate {
+			return nil, fmt.Errorf("%q is neither go nor quorate", part)
+		}
+		kinds = append(kinds, kind)
+	}
+	return kinds, nil
+}

@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -211,6 +212,22 @@ func (j *Judgement) leaseEnded(lease *Lease, seen time.Time, revision int64) {
 	default:
 		j.Expired++
 	}
+}
+
+// LongestGap is the longest time in which no write was acknowledged to anybody.
+func LongestGap(calls []*Call) time.Duration {
+	var times []time.Time
+	for _, c := range calls {
+		if c.Err == nil && wrote(c) {
+			times = append(times, c.Till)
+		}
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	var longest time.Duration
+	for i := 1; i < len(times); i++ {
+		longest = max(longest, times[i].Sub(times[i-1]))
+	}
+	return longest
 }
 
 func wrote(c *Call) bool {

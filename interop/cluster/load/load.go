@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -35,10 +36,15 @@ type Target struct {
 	cancel context.CancelFunc
 }
 
-// Dial makes a client of one member alone that repeats no request.
-func Dial(name, endpoint string) (*Target, error) {
+// Dial makes a client of one member alone that repeats no request, so that no error stays hidden.
+func Dial(name, endpoint string) (*Target, error) { return dial(name, 1, endpoint) }
+
+// DialAll makes a client of a whole cluster as programs have it: it repeats reads that met a bad moment.
+func DialAll(name string, endpoints ...string) (*Target, error) { return dial(name, 0, endpoints...) }
+
+func dial(name string, attempts uint, endpoints ...string) (*Target, error) {
 	client, err := clientv3.New(clientv3.Config{
-		Endpoints: []string{endpoint}, MaxUnaryRetries: 1, Logger: zap.NewNop(),
+		Endpoints: endpoints, MaxUnaryRetries: attempts, Logger: zap.NewNop(),
 		// A member that is back is to be found again at once.
 		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.2, Jitter: 0.2, MaxDelay: 200 * time.Millisecond},
@@ -74,6 +80,8 @@ func (t *Target) isAway() bool {
 type Load struct {
 	Story *story.Story
 	Seed  uint64
+	// Keep is how many revisions a compaction leaves at least.
+	Keep int
 
 	mu        sync.Mutex
 	targets   []*Target
@@ -87,13 +95,14 @@ type Load struct {
 	stop    context.CancelFunc
 	running context.Context
 	workers sync.WaitGroup
+	team    []*worker
 	pause   time.Duration
 }
 
 // New makes a load that has not begun.
 func New(s *story.Story, seed uint64) *Load {
 	running, stop := context.WithCancel(context.Background())
-	return &Load{Story: s, Seed: seed, leases: map[int64]*history.Lease{}, running: running, stop: stop}
+	return &Load{Story: s, Seed: seed, Keep: 200, leases: map[int64]*history.Lease{}, running: running, stop: stop}
 }
 
 // Add gives the workers one more member to talk to.
@@ -120,6 +129,7 @@ func (l *Load) Start(count, rate int) {
 	for i := range count {
 		l.workers.Add(1)
 		w := &worker{load: l, id: i, random: rand.New(rand.NewPCG(l.Seed, uint64(i)))}
+		l.team = append(l.team, w)
 		go func() {
 			defer l.workers.Done()
 			w.run()
@@ -140,6 +150,16 @@ func (l *Load) Start(count, rate int) {
 func (l *Load) Stop() {
 	l.stop()
 	l.workers.Wait()
+}
+
+// Drain waits until every call that is under way now has ended.
+func (l *Load) Drain() {
+	now := time.Now().UnixNano()
+	for _, w := range l.team {
+		for since := w.busySince.Load(); since != 0 && since <= now; since = w.busySince.Load() {
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
 }
 
 // Known is the newest revision that anybody has been told of.
@@ -183,13 +203,17 @@ type worker struct {
 	random *rand.Rand
 	count  int
 	leases []*history.Lease
+	// busySince is the moment at which the call under way began, in nanoseconds; 0 between calls.
+	busySince atomic.Int64
 }
 
 func (w *worker) run() {
 	next := time.Now()
 	for w.load.running.Err() == nil {
 		if t := w.load.pick(w.random); t != nil {
+			w.busySince.Store(time.Now().UnixNano())
 			w.step(t)
+			w.busySince.Store(0)
 		}
 		next = next.Add(w.load.pause)
 		if wait := time.Until(next); wait > 0 {
@@ -342,7 +366,7 @@ func leasesOf(request proto.Message) []int64 {
 func (l *Load) compactNowAndThen(random *rand.Rand) {
 	for l.sleep(time.Duration(1000+random.IntN(2000)) * time.Millisecond) {
 		t := l.pick(random)
-		revision := l.Known() - int64(200+random.IntN(600))
+		revision := l.Known() - int64(l.Keep+random.IntN(600))
 		if t == nil || revision <= l.Compacted() || revision < 1 {
 			continue
 		}

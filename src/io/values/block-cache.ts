@@ -38,7 +38,7 @@ export class BlockCache {
   /** The last miss. */
   #missSegment = empty;
   #missOffset = 0;
-  #large = Buffer.allocUnsafeSlow(0);
+  #large: Bytes = new Uint8Array(0);
   #largeView = new DataView(this.#large.buffer);
 
   constructor(sizeBytes: number) {
@@ -76,7 +76,8 @@ export class BlockCache {
 
   #readLarge(source: BlockSource, offset: number, end: number, block: Block): void {
     if (this.#large.length < end - offset || this.#large.length > 16 * (end - offset)) {
-      this.#large = Buffer.allocUnsafeSlow(end - offset);
+      // No `Buffer` here either: a `slice` of a value must be a copy, and of a `Buffer` it is none.
+      this.#large = new Uint8Array(end - offset);
       this.#largeView = new DataView(this.#large.buffer);
     }
     block.open(this.#large, this.#largeView, 0, end - offset);

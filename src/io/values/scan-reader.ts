@@ -96,7 +96,8 @@ export class ScanReader {
   #read(segment: Segment, offset: number, end: number): void {
     const length = Math.max(end - offset, Math.min(this.#readBytes, segment.writtenBytes - offset));
     if (this.#buffer.length < length) {
-      this.#buffer = Buffer.allocUnsafeSlow(length);
+      // No `Buffer`: a `slice` of a value must be a copy, and of a `Buffer` it is none.
+      this.#buffer = new Uint8Array(length);
       this.#view = new DataView(this.#buffer.buffer);
     }
     const read = readSync(segment.file, this.#buffer, 0, length, offset);

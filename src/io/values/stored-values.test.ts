@@ -248,6 +248,18 @@ test('a replacement cut short by a crash leaves the old store or the new one', a
   }
 });
 
+test('a copy of a value outlives the reads that follow, however large the values are', async () => {
+  const stored = openSmall(newFolder());
+  const values = Array.from({ length: 6 }, (_, i) => new Uint8Array(5000 * (i % 3) + 100).fill(i));
+  for (const [i, value] of values.entries()) stored.append(i + 1, 0, false, value);
+  await committed(stored);
+  const got = values.map((_, i) => stored.get(i + 1, 0)?.slice());
+  const scanned: Bytes[] = [];
+  stored.scan(1, 0, values.length + 1, (_main, _sub, _tombstone, value) => scanned.push(value.slice()) > 0);
+  deepEqual([got.map(hex), scanned.map(hex)], [values.map(hex), values.map(hex)]);
+  await stored.close();
+});
+
 test('records are readable while their commit is under way', async () => {
   const store = openSmall(newFolder());
   store.setRecord('meta', utf8('a'), utf8('1'));

@@ -11,5 +11,6 @@ export const requestField = {
   leaseCheckpoint: 11,
   clusterVersionSet: 1300,
   clusterMemberAttrSet: 1301,
+  downgradeInfoSet: 1302,
 } as const;
 export type RequestField = (typeof requestField)[keyof typeof requestField];

@@ -18,6 +18,7 @@ import {
 import {
   ClusterMemberAttrSetRequestSchema,
   ClusterVersionSetRequestSchema,
+  DowngradeInfoSetRequestSchema,
 } from '../gen/membershippb/membership_pb.js';
 import type { LeaseBook } from '../lease/book.js';
 import type { Store } from '../mvcc/store.js';
@@ -99,6 +100,8 @@ export class StateMachine {
         );
       case requestField.clusterMemberAttrSet:
         return this.#setAttributes(bytes.subarray(start, end));
+      case requestField.downgradeInfoSet:
+        return this.#setDowngrade(bytes.subarray(start, end));
       default:
         // What a newer or older etcd put into the log and this version has no use for changes nothing.
         return { kind: 'done', revision: this.revision };
@@ -157,6 +160,11 @@ export class StateMachine {
     const { memberID, memberAttributes } = fromBinary(ClusterMemberAttrSetRequestSchema, bytes);
     const { name = '', clientUrls = [] } = memberAttributes ?? {};
     return this.#record(this.#parts.members.setAttributes(memberID as MemberId, name, clientUrls));
+  }
+
+  #setDowngrade(bytes: Uint8Array): Outcome {
+    const { enabled, ver } = fromBinary(DowngradeInfoSetRequestSchema, bytes);
+    return this.#record(this.#parts.members.setDowngrade({ enabled, targetVersion: enabled ? ver : '' }));
   }
 
   #record(records: readonly MembershipRecord[]): Outcome {

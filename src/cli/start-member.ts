@@ -103,6 +103,8 @@ function memberOptions(config: Config) {
     maxRequestBytes: config.maxRequestBytes,
     warningApplyMs: config.warningApplyDurationMs || memberDefaults.warningApplyMs,
     learnersMax: config.maxLearners,
+    strictReconfigCheck: config.strictReconfigCheck,
+    downgradeCheckMs: config.downgradeCheckTimeMs,
     quotaBytes: quotaBytesOf(config.quotaBackendBytes),
     snapshotCount: config.snapshotCount || memberDefaults.snapshotCount,
     catchUpEntries: config.snapshotCatchupEntries,

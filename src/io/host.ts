@@ -190,7 +190,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   milestones.servingPeers(bound.peer);
   listeners.metrics.release();
   const ready = new Promise<void>((resolve) => {
-    assembled.duties.whenPublished(() => {
+    assembled.duties.publication.whenDone(() => {
       milestones.ready();
       listeners.client.release();
       listeners.clientHttp.release();

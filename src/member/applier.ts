@@ -9,18 +9,19 @@ import { requestField } from '../apply/request-field.js';
 import type { StateMachine } from '../apply/state-machine.js';
 import { type Bytes, utf8 } from '../base/bytes.js';
 import { check } from '../base/check.js';
-import { idToHex, type MemberId, noMember } from '../base/ids.js';
-import type { Log } from '../base/log.js';
+import { type MemberId, noMember } from '../base/ids.js';
 import type { MembershipBook } from '../cluster/book.js';
 import { snapshotImage } from '../cluster/snapshot-image.js';
 import type { ValueStore } from '../mvcc/value-store.js';
 import { isV2 } from '../raft/conf-change.js';
 import { decodeConfChange } from '../raft/conf-change-codec.js';
 import type { RawNode } from '../raft/raw-node.js';
+import { errors } from '../wire/errors.js';
 import { InternalRaftRequest } from '../wire/messages/raft-request.js';
 import { decodeFailure } from '../wire/proto/failure.js';
-import { type ConfChange, type ConfState, type Entry, entryType } from '../wire/raftpb/types.js';
+import { type ConfState, type Entry, entryType } from '../wire/raftpb/types.js';
 import type { Checkpointed } from './checkpoints.js';
+import type { ClusterEvents } from './cluster-events.js';
 import { encodeConfState } from './conf-state-record.js';
 
 const meta = 'meta';
@@ -39,8 +40,7 @@ export class Applier implements Checkpointed {
   readonly #machine: StateMachine;
   readonly #members: MembershipBook;
   readonly #values: ValueStore;
-  readonly #log: Log;
-  readonly #membersChanged: (change: ConfChange) => void;
+  readonly #events: ClusterEvents;
   readonly #request = new InternalRaftRequest();
   applied: number;
   appliedTerm: number;
@@ -57,17 +57,15 @@ export class Applier implements Checkpointed {
       readonly machine: StateMachine;
       readonly members: MembershipBook;
       readonly values: ValueStore;
-      readonly log: Log;
-      /** Told of each change of members after it was made. */
-      readonly membersChanged: (change: ConfChange) => void;
+      /** Told of what has happened to the membership book. */
+      readonly events: ClusterEvents;
     },
     from: AppliedPosition,
   ) {
     this.#machine = parts.machine;
     this.#members = parts.members;
     this.#values = parts.values;
-    this.#log = parts.log;
-    this.#membersChanged = parts.membersChanged;
+    this.#events = parts.events;
     this.applied = from.index;
     this.appliedTerm = from.term;
     this.confState = from.confState;
@@ -111,9 +109,17 @@ export class Applier implements Checkpointed {
     this.field = request.field;
     this.idHi = request.idHi;
     this.idLo = request.idLo;
+    if (request.field === requestField.clusterVersionSet) return this.#setVersion(request);
     // A put's outcome costs nothing; others may take as long to put together as to apply.
     const wanted = request.field === requestField.put || awaited(this.idHi, this.idLo);
     return this.#machine.apply(request, wanted);
+  }
+
+  #setVersion(request: InternalRaftRequest): Outcome {
+    const before = this.#members.version;
+    const outcome = this.#machine.apply(request);
+    this.#events.versionSet(before);
+    return outcome;
   }
 
   #advance(entry: Entry): void {
@@ -130,29 +136,19 @@ export class Applier implements Checkpointed {
     const { revision } = this;
     const error = this.#members.refusal(change);
     if (error !== undefined) {
+      this.#events.refused(errors[error].text);
       // Raft has to see every change pass by; one without a node changes nothing.
       node.applyConfChange({ ...change, nodeId: noMember });
       return { kind: 'refused', error, revision };
     }
     this.confState = node.applyConfChange(change);
-    const isNew = this.#members.member(change.nodeId) === undefined;
+    const before = this.#members.member(change.nodeId);
     for (const { bucket, key, value } of this.#members.apply(change)) {
       if (value === undefined) this.#values.deleteRecord(bucket, utf8(key));
       else this.#values.setRecord(bucket, utf8(key), value);
     }
-    if (isNew) this.#tellAdded(change.nodeId);
-    this.#membersChanged(change);
+    this.#events.changed(change, before);
     return { kind: 'done', revision };
-  }
-
-  #tellAdded(id: MemberId): void {
-    const added = this.#members.member(id);
-    if (added === undefined) return;
-    this.#log.info('added member', {
-      'added-peer-id': idToHex(id),
-      'added-peer-peer-urls': added.peerUrls,
-      'added-peer-is-learner': added.isLearner,
-    });
   }
 
   record(): void {

@@ -31,16 +31,22 @@ import { RawNode } from '../raft/raw-node.js';
 import type { ConfState, Entry, HardState } from '../wire/raftpb/types.js';
 import { Applier, appliedKey, confStateKey, readRecordedNumber, termKey } from './applier.js';
 import { Checkpoints } from './checkpoints.js';
+import { ClusterEvents } from './cluster-events.js';
 import { decodeConfState } from './conf-state-record.js';
+import { Departure } from './departure.js';
+import { Downgrades } from './downgrades.js';
 import { Duties } from './duties.js';
+import { LeaderTransfer } from './leader-transfer.js';
 import { LeaseDuties } from './lease-duties.js';
 import { Member } from './member.js';
 import type { MemberOptions } from './options.js';
 import type { Peers } from './peers.js';
+import { Reconfiguration } from './reconfiguration.js';
 import { loadMembers } from './recorded-members.js';
 import { RequestIds } from './request-ids.js';
 import { Restoring } from './restoring.js';
 import { Roster } from './roster.js';
+import { StorageVersion } from './storage-version.js';
 import type { World } from './world.js';
 
 /** What the log held at start. */
@@ -67,6 +73,12 @@ export interface Assembled {
   readonly leaseDuties: LeaseDuties;
   readonly alarms: AlarmBook;
   readonly members: MembershipBook;
+  readonly events: ClusterEvents;
+  readonly departure: Departure;
+  readonly storageVersion: StorageVersion;
+  readonly reconfiguration: Reconfiguration;
+  readonly transfer: LeaderTransfer;
+  readonly downgrades: Downgrades;
   readonly hub: WatchHub;
   readonly ids: RequestIds;
   readonly checkpoints: Checkpoints;
@@ -115,7 +127,10 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
 
   const applied = appliedPosition(values, recovered);
   const roster = new Roster(options.memberId, members, world.peers);
-  const applier = new Applier({ machine, members, values, log, membersChanged: () => roster.follow() }, applied);
+  const departure = new Departure(log, () => world.nowMs());
+  const storageVersion = new StorageVersion(options, { values, members, log });
+  const events = new ClusterEvents(options, { members, roster, departure, storageVersion, log });
+  const applier = new Applier({ machine, members, values, events }, applied);
   const storage = raftStorage(recovered, applied);
   const node = new RawNode({
     ...defaults,
@@ -152,7 +167,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     alarms,
     members,
     hub,
-    roster,
+    events,
     counters: counters.server,
   });
   const member: Member = new Member(options, {
@@ -168,7 +183,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     counters: counters.server,
   });
   roster.introduce(parts.known ?? []);
-  roster.follow();
+  events.loaded();
   if (storage.lastIndex() === 0 && recovered.hardState === undefined) bootstrap(node, parts.founders());
   const leaseDuties = new LeaseDuties({
     member,
@@ -178,6 +193,8 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     heartbeatMs: options.heartbeatMs,
     checkpointMs: options.leaseCheckpointMs,
   });
+  const reconfiguration = new Reconfiguration({ member, world, log, members }, options.strictReconfigCheck);
+  const transfer = new LeaderTransfer({ member, members, peers: world.peers, log });
   const duties = new Duties(options, {
     member,
     world,
@@ -187,6 +204,9 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     deadlines,
     alarms,
     members,
+    reconfiguration,
+    transfer,
+    departure,
     autoCompactor: autoCompactor(options.autoCompaction),
   });
   member.listen(duties);
@@ -201,6 +221,12 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     leaseDuties,
     alarms,
     members,
+    events,
+    departure,
+    storageVersion,
+    reconfiguration,
+    transfer,
+    downgrades: new Downgrades(member, members),
     hub,
     ids,
     checkpoints,

@@ -15,6 +15,7 @@ const kinds: Readonly<Record<RequestField, string>> = {
   [requestField.leaseCheckpoint]: 'LeaseCheckpoint',
   [requestField.clusterVersionSet]: 'ClusterVersionSet',
   [requestField.clusterMemberAttrSet]: 'ClusterMemberAttrSet',
+  [requestField.downgradeInfoSet]: 'DowngradeInfoSet',
 };
 const kindOf: Readonly<Record<number, string>> = kinds;
 

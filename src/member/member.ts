@@ -393,6 +393,13 @@ export class Member implements MemberFront {
     if (!this.#stopped) this.#drive();
   }
 
+  /** Hands leadership to a voter; whether that worked shows in `leader`. */
+  transferLeader(to: MemberId): void {
+    if (this.#stopped) return;
+    this.#node.transferLeader(to);
+    this.#drive();
+  }
+
   /** Refuses everything from now on. What is in the log stays; who waits is told. */
   stop(): void {
     this.#stopped = true;

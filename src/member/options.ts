@@ -14,6 +14,10 @@ export interface MemberOptions {
   /** What takes longer to apply is logged. */
   readonly warningApplyMs: number;
   readonly learnersMax: number;
+  /** Changes of members that would cost the quorum are refused. */
+  readonly strictReconfigCheck: boolean;
+  /** How often a leader looks whether a downgrade is over; 0 for never. */
+  readonly downgradeCheckMs: number;
   /** `Infinity`: no quota. */
   readonly quotaBytes: number;
   readonly snapshotCount: number;
@@ -45,6 +49,8 @@ export const memberDefaults = {
   maxRequestBytes: 1_572_864,
   warningApplyMs: 100,
   learnersMax: 1,
+  strictReconfigCheck: true,
+  downgradeCheckMs: 5000,
   quotaBytes: 2 * 1024 ** 3,
   snapshotCount: 10_000,
   catchUpEntries: 5000,

@@ -20,8 +20,8 @@ import type { WatchHub } from '../mvcc/watch/hub.js';
 import type { Snapshot } from '../wire/raftpb/types.js';
 import { type Applier, appliedKey, readRecordedNumber } from './applier.js';
 import type { Checkpoints } from './checkpoints.js';
+import type { ClusterEvents } from './cluster-events.js';
 import { loadMembers } from './recorded-members.js';
-import type { Roster } from './roster.js';
 import type { World } from './world.js';
 
 /** Loading them takes a few milliseconds. */
@@ -45,7 +45,7 @@ export interface RestoringParts {
   readonly alarms: AlarmBook;
   readonly members: MembershipBook;
   readonly hub: WatchHub;
-  readonly roster: Roster;
+  readonly events: ClusterEvents;
   readonly counters: ServerCounters;
 }
 
@@ -106,14 +106,14 @@ export class Restoring {
   }
 
   #finish(snapshot: Snapshot): void {
-    const { store, alarms, members, roster, applier, checkpoints, hub, log, counters } = this.#parts;
+    const { store, alarms, members, events, applier, checkpoints, hub, log, counters } = this.#parts;
     alarms.restore();
     members.clear();
     loadMembers(store.values, members);
     applier.restored(snapshot.metadata);
     checkpoints.resume(snapshot.metadata.index);
     hub.restored();
-    roster.restored();
+    events.loaded();
     this.#snapshot = undefined;
     counters.snapshotApplyInProgress--;
     log.info('applied snapshot', this.#fields(snapshot));

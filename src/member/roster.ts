@@ -28,7 +28,10 @@ export class Roster {
     for (const member of members) this.#tell(member);
   }
 
-  /** The book has changed. */
+  /**
+   * The book has changed, or was replaced by a snapshot's. Who is in it no more is removed for good only where it says so: one that
+   * it has never heard of may have been added after the snapshot, and would end itself if it were refused.
+   */
   follow(): void {
     for (const member of this.#book.list()) this.#tell(member);
     for (const id of this.#book.removed) {
@@ -37,16 +40,6 @@ export class Roster {
       this.#told.delete(id);
       this.#peers.remove(id);
     }
-  }
-
-  /** The book was replaced by a snapshot's: who is not in it is a peer no more. */
-  restored(): void {
-    for (const id of [...this.#told.keys()]) {
-      if (this.#book.member(id) !== undefined) continue;
-      this.#told.delete(id);
-      this.#peers.remove(id);
-    }
-    this.follow();
   }
 
   #tell({ id, peerUrls }: Member): void {

@@ -188,7 +188,7 @@ export class SimHost {
 
   /** The member serves: it has published itself. */
   get ready(): boolean {
-    return this.assembled.duties.published;
+    return this.assembled.duties.publication.done;
   }
 
   /** Nothing is under way. */

@@ -68,6 +68,8 @@ async function run(config: Config, log: LineLog, startMember: StartMember): Prom
   notifyReady(log, process.env);
   try {
     await member.stopped;
+    // Removed from its cluster: a normal end.
+    process.exit(0);
   } catch (cause) {
     log.log('fatal', 'listener failed', { error: faultText(cause) });
     process.exit(1);

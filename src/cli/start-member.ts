@@ -67,7 +67,7 @@ export async function startConfigured(config: Config, log: Log): Promise<Running
     },
     log,
   );
-  return { ready: host.ready, stopped: new Promise<void>(() => {}), stop: () => host.stop() };
+  return { ready: host.ready, stopped: host.left, stop: () => host.stop() };
 }
 
 /** As etcd hands them to grpc-go: what is 0 leaves grpc-go's own default in force. */

@@ -8,18 +8,20 @@ import {
   notFound,
 } from './message.js';
 
-/** Exact paths. */
+/** Exact paths; one that ends with a slash also stands for all below it that have no handler of their own. */
 export type Routes = ReadonlyMap<string, Handler>;
 
 export function router(routes: Routes): Handler {
   return (request, respond) => {
     const clean = cleanPath(request.path);
     if (clean !== request.path && request.method !== 'CONNECT') return respond(redirect(request, clean));
-    const handler = routes.get(request.path);
+    const handler = routes.get(request.path) ?? routes.get(subtreeOf(request.path));
     if (handler === undefined) return respond(notFound);
     handler(request, respond);
   };
 }
+
+const subtreeOf = (path: string) => path.slice(0, path.lastIndexOf('/') + 1);
 
 /** Refuses all methods but GET, HEAD too, as etcd does. */
 export function onlyGet(handler: Handler): Handler {

@@ -3,10 +3,7 @@
 import { utf8 } from '../base/bytes.js';
 import type { Counters } from '../base/counters.js';
 import { idToHex, noMember } from '../base/ids.js';
-import { jsonText } from '../base/json.js';
 import type { Log } from '../base/log.js';
-import { clusterVersion } from '../base/version.js';
-import { memberJson } from '../cluster/member.js';
 import { AlarmType } from '../gen/etcdserverpb/rpc_pb.js';
 import type { AccessRules } from '../http/access.js';
 import { type ClientPort, clientHandler, metricsHandler, versionRoute } from '../http/client-port.js';
@@ -14,9 +11,10 @@ import { etcdFamilies } from '../http/etcd-metrics.js';
 import { HealthCounters } from '../http/health.js';
 import type { HealthProbe } from '../http/health-probe.js';
 import { leasePeerRoutes } from '../http/lease-peers.js';
-import { type Handler, jsonResponse } from '../http/message.js';
+import type { Handler } from '../http/message.js';
+import { peerRoutes } from '../http/peer-port.js';
 import { processFamilies } from '../http/process-metrics.js';
-import { onlyGet, router } from '../http/router.js';
+import { router } from '../http/router.js';
 import type { Assembled } from '../member/assembly.js';
 import type { MemberServices } from '../rpc/services.js';
 import { errors } from '../wire/errors.js';
@@ -39,7 +37,7 @@ export interface Endpoints {
 }
 
 export function endpointsOf(assembled: Assembled, { desk }: MemberServices, options: EndpointOptions): Endpoints {
-  const { member, members } = assembled;
+  const { member, members, reconfiguration, storageVersion } = assembled;
   const { counters } = options;
   const process = processFigures();
   const identity = {
@@ -56,7 +54,7 @@ export function endpointsOf(assembled: Assembled, { desk }: MemberServices, opti
     probe: probeOf(assembled),
     health: new HealthCounters(),
     log: options.log,
-    versions: () => ({ cluster: members.version, storage: members.version === undefined ? undefined : clusterVersion }),
+    versions: () => ({ cluster: members.version, storage: storageVersion.current }),
     families() {
       readFigures(assembled, counters);
       return [...etcdFamilies(counters, identity, options.extensiveMetrics), ...processFamilies(process())];
@@ -67,16 +65,23 @@ export function endpointsOf(assembled: Assembled, { desk }: MemberServices, opti
       'raft.status': raftStatus(assembled),
     }),
   };
-  const list = onlyGet((_, respond) => {
-    respond({
-      ...jsonResponse(`${jsonText(members.list().map(memberJson))}\n`),
-      headers: { 'Content-Type': 'application/json', 'X-Etcd-Cluster-ID': idToHex(member.clusterId) },
-    });
-  });
   return {
     client: clientHandler(port, options.rules),
     metrics: metricsHandler(port),
-    peer: router(new Map([versionRoute(port), ['/members', list], ...leasePeerRoutes({ desk, catchUp: member })])),
+    peer: router(
+      new Map([
+        versionRoute(port),
+        ...leasePeerRoutes({ desk, catchUp: member }),
+        ...peerRoutes({
+          clusterId: member.clusterId,
+          log: options.log,
+          members: () => members.list(),
+          promote: (id, token, waiter) => reconfiguration.promote(id, token, waiter),
+          readIndex: (waiter) => member.readIndex(waiter),
+          downgradeEnabled: () => members.downgrade.enabled,
+        }),
+      ]),
+    ),
   };
 }
 

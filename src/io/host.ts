@@ -64,8 +64,10 @@ export interface Host {
   readonly assembled: Assembled;
   /** Where clients connect: what was asked for, with the ports that were given. */
   readonly clientUrls: readonly string[];
-  /** Settles when the member has published itself, and serves. */
+  /** Settles when the member has published itself, and serves; or has left before it could. */
   readonly ready: Promise<void>;
+  /** Settles when the member has stopped because it is of its cluster no more. */
+  readonly left: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -198,14 +200,15 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
       milestones.servingClients(bound.clientHttp, 'http');
       resolve();
     });
+    assembled.departure.whenLeaving(resolve);
   });
-  assembled.member.start();
 
   let stopping: Promise<void> | undefined;
+  let leaving = false;
   const stop = async () => {
     milestones.closing();
     await Promise.all([listeners.client.close(closeGraceMs), listeners.clientHttp.close(closeGraceMs)]);
-    milestones.leadershipKept(identity, assembled.member.isLeader);
+    if (!leaving) await new Promise<void>((resolve) => assembled.transfer.beforeStop(resolve));
     assembled.member.stop();
     loop.stop();
     peers.stop();
@@ -216,15 +219,18 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     await storage.close(assembled.member.takeUnwrittenHardState());
     milestones.closed();
   };
-  return {
-    assembled,
-    clientUrls,
-    ready,
-    stop: () => {
-      stopping ??= stop();
-      return stopping;
-    },
+  const stopOnce = () => {
+    stopping ??= stop();
+    return stopping;
   };
+  const left = new Promise<void>((resolve, reject) => {
+    assembled.departure.whenLeaving(() => {
+      leaving = true;
+      stopOnce().then(resolve, reject);
+    });
+  });
+  assembled.member.start();
+  return { assembled, clientUrls, ready, left, stop: stopOnce };
 }
 
 /** Nothing has ever happened to a member with such a log. */

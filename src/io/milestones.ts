@@ -80,19 +80,6 @@ export class Milestones {
     this.log.info('closing etcd server', this.#ends());
   }
 
-  /** Nobody is left to hand leadership to. */
-  leadershipKept({ memberId }: Identity, leads: boolean): void {
-    const local = idToHex(memberId);
-    if (leads) {
-      this.log.info('skipped leadership transfer for single voting member cluster', {
-        'local-member-id': local,
-        'current-leader-member-id': local,
-      });
-    } else {
-      this.log.info('skipped leadership transfer; local server is not leader', { 'local-member-id': local });
-    }
-  }
-
   closed(): void {
     this.log.info('closed etcd server', this.#ends());
   }

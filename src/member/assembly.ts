@@ -63,6 +63,7 @@ export const emptyLog: RecoveredLog = {
 };
 
 export interface Assembled {
+  readonly log: Log;
   readonly options: MemberOptions;
   readonly counters: Counters;
   readonly member: Member;
@@ -211,6 +212,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
   });
   member.listen(duties);
   return {
+    log,
     options,
     counters,
     member,

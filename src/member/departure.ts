@@ -12,16 +12,16 @@ export class Departure {
   readonly #nowMs: () => number;
   #leaveAtMs = Number.POSITIVE_INFINITY;
   #left = false;
-  #onLeave: () => void = () => {};
+  readonly #onLeave: (() => void)[] = [];
 
   constructor(log: Log, nowMs: () => number) {
     this.#log = log;
     this.#nowMs = nowMs;
   }
 
-  /** Called once, when the member is to stop. */
+  /** Called once each, when the member is to stop. */
   whenLeaving(tell: () => void): void {
-    this.#onLeave = tell;
+    this.#onLeave.push(tell);
   }
 
   /** Its own removal was applied here. */
@@ -43,6 +43,6 @@ export class Departure {
     this.#left = true;
     this.#log.warn('server error', { error: 'the member has been permanently removed from the cluster' });
     this.#log.warn('data-dir used by this member must be removed');
-    this.#onLeave();
+    for (const tell of this.#onLeave) tell();
   }
 }

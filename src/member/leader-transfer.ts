@@ -11,6 +11,8 @@ import type { Member } from './member.js';
 import type { Peers } from './peers.js';
 
 export interface TransferWaiter {
+  /** Nobody waits any more. */
+  gone(): boolean;
   moved(): void;
   failed(error: ErrorName): void;
 }
@@ -57,6 +59,7 @@ export class LeaderTransfer {
   /** The leader, or whether there is one, has changed; or time has passed. */
   tick(nowMs: number): void {
     if (this.#waiting.length === 0) return;
+    this.#waiting = this.#waiting.filter(({ waiter }) => !waiter.gone());
     this.#look();
     for (const late of this.#waiting.filter(({ untilMs }) => untilMs <= nowMs)) {
       this.#waiting = this.#waiting.filter((other) => other !== late);
@@ -98,7 +101,7 @@ export class LeaderTransfer {
     };
     const to = this.#longestConnected(voters.map(({ id }) => id));
     if (to === undefined) return failed('unhealthy');
-    this.move(to, member.nowMs() + member.requestTimeoutMs, { moved: done, failed });
+    this.move(to, member.nowMs() + member.requestTimeoutMs, { gone: () => false, moved: done, failed });
   }
 
   #longestConnected(ids: readonly MemberId[]): MemberId | undefined {

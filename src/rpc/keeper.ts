@@ -12,7 +12,7 @@ export function keeperOf(
   chores: Chores,
   defragment: (done: (failed: string | undefined) => void) => void,
 ): Keeper {
-  const { member, store, alarms, options, checkpoints, counters } = assembled;
+  const { member, members, store, storageVersion, alarms, options, checkpoints, counters } = assembled;
   const { disk, mvcc } = counters;
   const secondsSince = (beganMs: number) => (member.nowMs() - beganMs) / 1000;
   return {
@@ -24,6 +24,15 @@ export function keeperOf(
       return member.applied;
     },
     quotaBytes: options.quotaBytes,
+    get storageVersion() {
+      return storageVersion.current;
+    },
+    get isLearner() {
+      return members.member(options.memberId)?.isLearner === true;
+    },
+    get downgrade() {
+      return members.downgrade;
+    },
     sizeBytes: () => store.values.sizeBytes(),
     sizeInUseBytes: () => store.values.sizeInUseBytes(),
     defragment(done) {

@@ -15,7 +15,8 @@ function statusWith(quotaBytes: number, alarmType?: number) {
   const alarms = new AlarmBook(values);
   if (alarmType !== undefined) alarms.activate(memberId, alarmType);
   const sizes = { raftIndex: 9, appliedIndex: 8, sizeBytes: () => 100, sizeInUseBytes: () => 50 };
-  const keeper = { alarms, quotaBytes, ...sizes, defragment() {}, hash() {}, hashKv() {} };
+  const standing = { storageVersion: '3.7.0', isLearner: false, downgrade: { enabled: false, targetVersion: '' } };
+  const keeper = { alarms, quotaBytes, ...sizes, ...standing, defragment() {}, hash() {}, hashKv() {} };
   const status = new Map(maintenanceMethods(answers, keeper)).get('/etcdserverpb.Maintenance/Status');
   const call = new RecordingCall(status as Method);
   call.write(noBytes);

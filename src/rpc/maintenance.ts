@@ -1,9 +1,10 @@
-/** `etcdserverpb.Maintenance` of a single member: alarms, status, defragmentation, hashes. */
+/** `etcdserverpb.Maintenance` as far as one member answers for itself: alarms, status, defragmentation, hashes. */
 import { toBinary } from '@bufbuild/protobuf';
 import type { AlarmBook } from '../apply/alarm-book.js';
 import type { Alarm } from '../apply/outcome.js';
 import { noMember } from '../base/ids.js';
-import { apiVersion, clusterVersion } from '../base/version.js';
+import { apiVersion } from '../base/version.js';
+import type { Downgrade } from '../cluster/book.js';
 import {
   AlarmRequest_AlarmAction as AlarmAction,
   AlarmRequestSchema,
@@ -30,6 +31,10 @@ export interface Keeper {
   readonly raftIndex: number;
   readonly appliedIndex: number;
   readonly quotaBytes: number;
+  /** Of what is stored; undefined until there is one. */
+  readonly storageVersion: string | undefined;
+  readonly isLearner: boolean;
+  readonly downgrade: Downgrade;
   sizeBytes(): number;
   sizeInUseBytes(): number;
   /** Rewrites the value store without what it no longer holds, while it is read. `failed` names why, in one line. */
@@ -113,7 +118,8 @@ function status(answers: Answers, keeper: Keeper) {
   return {
     header: coldHeader(answers),
     version: apiVersion,
-    storageVersion: clusterVersion,
+    storageVersion: keeper.storageVersion ?? '',
+    isLearner: keeper.isLearner,
     dbSize: BigInt(keeper.sizeBytes()),
     dbSizeInUse: BigInt(Math.floor(keeper.sizeInUseBytes())),
     dbSizeQuota: keeper.quotaBytes === Number.POSITIVE_INFINITY ? noQuota : BigInt(keeper.quotaBytes),
@@ -122,7 +128,7 @@ function status(answers: Answers, keeper: Keeper) {
     raftAppliedIndex: BigInt(keeper.appliedIndex),
     raftTerm: BigInt(front.term),
     errors: faults(front, keeper.alarms),
-    downgradeInfo: {},
+    downgradeInfo: keeper.downgrade,
   };
 }
 

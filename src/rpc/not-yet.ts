@@ -3,8 +3,7 @@ import type { Method } from '../wire/grpc/service.js';
 import { notYet } from './answers.js';
 
 const paths = [
-  ...['MemberAdd', 'MemberRemove', 'MemberUpdate', 'MemberPromote'].map((name) => `/etcdserverpb.Cluster/${name}`),
-  ...['Snapshot', 'MoveLeader', 'Downgrade'].map((name) => `/etcdserverpb.Maintenance/${name}`),
+  ...['Snapshot'].map((name) => `/etcdserverpb.Maintenance/${name}`),
   ...[
     'AuthEnable',
     'AuthDisable',

@@ -9,6 +9,7 @@ import { PeerLeaderDesk } from '../member/leader-desk.js';
 import type { Services } from '../wire/grpc/service.js';
 import { Answers } from './answers.js';
 import { clusterMethods } from './cluster.js';
+import { clusterMaintenanceMethods } from './cluster-maintenance.js';
 import { electionMethods } from './election.js';
 import { Health } from './health.js';
 import { kvMethods } from './kv.js';
@@ -43,6 +44,7 @@ export function memberServices(
 ): MemberServices {
   const { member, store, kv, hub, members, duties, leases, deadlines, ids, counters } = assembled;
   const { maxRequestBytes } = assembled.options;
+  const { log, reconfiguration, transfer, downgrades } = assembled;
   const answers = new Answers(member);
   const { maxTxnOps, progressNotifyMs, random } = options;
   const watch = new WatchMethod(
@@ -59,8 +61,9 @@ export function memberServices(
     ...notYetMethods,
     ...kvMethods({ answers, store, kv, chores, maxTxnOps, maxRequestBytes, outOfSpace, counters: counters.server }),
     ...watchMethods(watch),
-    ...clusterMethods(answers, () => members.list()),
+    ...clusterMethods({ answers, members, changes: reconfiguration }),
     ...maintenanceMethods(answers, keeper),
+    ...clusterMaintenanceMethods({ answers, log, transfer, downgrades, clusterVersion: () => members.version }),
     ...leaseMethods({ answers, book: leases, deadlines, desk, permits: noAuth, room, nextLeaseId }),
     ...lockMethods(contest),
     ...electionMethods(contest),

@@ -140,7 +140,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     events: {
       received: (message) => assembled.member.received(message),
       unreachable: (id) => assembled.member.unreachable(id),
-      removedByPeer: () => {},
+      removedByPeer: () => assembled.departure.removedByPeer(),
       isRemoved: (id) => assembled.members.isRemoved(id),
     },
   });

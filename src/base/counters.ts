@@ -118,11 +118,12 @@ const fromTenthSecond = doubling(0.1, 10);
 export class PeerCount {
   /** 1 while it answers. */
   active = 0;
+  /** Whether it ever did. */
+  seen = false;
   disconnected = 0;
   sentBytes = 0;
   receivedBytes = 0;
   sendFailures = 0;
-  receiveFailures = 0;
   snapshotsSent = 0;
   snapshotsUnsent = 0;
   snapshotsSending = 0;

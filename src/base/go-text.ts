@@ -108,3 +108,17 @@ export function quote(text: string): string {
   });
   return `"${escaped}"`;
 }
+
+const sizeUnits = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+
+/** As go-humanize's `Bytes`: `82854982` is `83 MB`. */
+export function printBytes(bytes: number): string {
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1000 && unit < sizeUnits.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  const rounded = Math.floor(value * 10 + 0.5) / 10;
+  return `${unit > 0 && rounded < 10 ? rounded.toFixed(1) : Math.round(rounded)} ${sizeUnits[unit]}`;
+}

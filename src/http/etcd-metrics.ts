@@ -15,6 +15,7 @@ import { Histogram, type HistogramsBy } from '../base/histogram.js';
 import { apiVersion } from '../base/version.js';
 import { grpcFamilies } from './grpc-metrics.js';
 import type { Family, Labels, Sample } from './metrics-text.js';
+import { peerFamilies } from './peer-metrics.js';
 
 /** Rows of one area: the metric, its type, the field it is read from, its help. */
 type Rows<Area> = readonly (readonly [string, 'counter' | 'gauge' | 'histogram', keyof Area, string])[];
@@ -251,6 +252,7 @@ export function etcdFamilies(counters: Counters, identity: Identity, extensive: 
     ...areaFamilies(counters.lease, leaseRows),
     ...areaFamilies(counters.client, clientRows),
     clientFamily(counters.client),
+    ...peerFamilies(counters.peers, identity.memberId),
     ...timingFamilies(counters.server),
     ...identityFamilies(identity),
     ...grpcFamilies(counters.methods, extensive),

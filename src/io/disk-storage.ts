@@ -9,6 +9,7 @@ import { SnapDirectory } from '../wire/wal/snap-directory.js';
 import { checksum } from './checksum.js';
 import { NodeDisk } from './disk.js';
 import { loadIndex, saveIndex } from './index-checkpoint.js';
+import { ReceivedDatabase } from './received-database.js';
 import type { Identity, Storage } from './storage.js';
 import { openStoredValues } from './values/stored-values.js';
 import { diskFailedExitCode, logExists, startWal } from './wal.js';
@@ -97,6 +98,7 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => P
         done();
       });
     },
+    receiveDatabase: (index) => new ReceivedDatabase(folders.snap, index, counters),
     release: (index) => writer.release(index),
     defragment: (done) => values.defragment(() => done(undefined)),
     close: (hardState) =>

@@ -35,6 +35,8 @@ import { Turn } from './turn.js';
 
 /** etcd adds this to `max-request-bytes` for what it receives. */
 const overheadBytes = 512 * 1024;
+/** A peer's connection on which nothing moves is given up; snapshots take as long as they take. */
+const peerIdleMs = 60_000;
 /** Calls in flight get this long when the member stops. */
 const closeGraceMs = 5000;
 
@@ -84,15 +86,17 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   });
   let handlers: ReturnType<HostOptions['handlers']> | undefined;
   const limits = http1Limits(options.member.maxRequestBytes);
-  const http = (which: 'client' | 'metrics' | 'peer'): Server =>
-    createHttp1Server((request, respond) => handlers?.[which](request, respond), limits, {
-      ...(which === 'peer' && { first: (message, response) => transport?.serve(message, response) ?? false }),
-    });
+  const http = (which: 'client' | 'metrics'): Server =>
+    createHttp1Server((request, respond) => handlers?.[which](request, respond), limits);
+  const peerHttp = createHttp1Server((request, respond) => handlers?.peer(request, respond), limits, {
+    first: (message, response) => transport?.serve(message, response) ?? false,
+    idleTimeoutMs: peerIdleMs,
+  });
   let transport: PeerTransport | undefined;
 
   const apart = options.listenClientHttpUrls.length > 0;
   const listeners = {
-    peer: new Listener({ http1: http('peer'), turn, held: true }),
+    peer: new Listener({ http1: peerHttp, turn, held: true }),
     client: new Listener({ grpc, ...(!apart && { http1: http('client') }), turn, held: true }),
     clientHttp: new Listener({ http1: http('client'), turn, held: true }),
     metrics: new Listener({ http1: http('metrics'), turn, held: true }),
@@ -141,6 +145,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
       received: (message) => assembled.member.received(message),
       unreachable: (id) => assembled.member.unreachable(id),
       removedByPeer: () => assembled.departure.removedByPeer(),
+      receiveDatabase: (index) => storage.receiveDatabase(index),
       isRemoved: (id) => assembled.members.isRemoved(id),
     },
   });
@@ -153,10 +158,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     saveSnapshot: (snapshot, done) => storage.saveSnapshot(snapshot, done),
     release: (index) => storage.release(index),
     send: (to, message) => peers.send(to, message),
-    sendSnapshot: (_to, _message, dump, done) => {
-      dump.close();
-      setImmediate(() => done(false));
-    },
+    sendSnapshot: (to, message, dump, done) => peers.sendSnapshot(to, message, dump, done),
     restore: () => {},
     peers,
     values: storage.values,

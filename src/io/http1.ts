@@ -17,6 +17,8 @@ export type Http1Options = {
   readonly secure?: boolean;
   /** Takes requests that are more than values, by answering true: bodies that stream, either way. */
   readonly first?: (message: IncomingMessage, response: ServerResponse) => boolean;
+  /** Instead of a limit for a whole request: how long nothing may come or go. */
+  readonly idleTimeoutMs?: number;
 };
 
 const headerBytesMax = 64 * 1024;
@@ -34,13 +36,13 @@ export function http1Limits(requestBytesMax: number): Http1Limits {
 export function createHttp1Server(
   handler: Handler,
   limits: Http1Limits,
-  { secure = false, first }: Http1Options = {},
+  { secure = false, first, idleTimeoutMs }: Http1Options = {},
 ): Server {
   const server = createServer(
     {
       maxHeaderSize: headerBytesMax,
       headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
+      requestTimeout: idleTimeoutMs === undefined ? limits.requestTimeoutMs : 0,
       connectionsCheckingInterval: checkEveryMs,
       keepAlive: true,
     },
@@ -48,6 +50,7 @@ export function createHttp1Server(
       if (first?.(message, response) !== true) serve(handler, limits, secure, message, response);
     },
   );
+  if (idleTimeoutMs !== undefined) server.setTimeout(idleTimeoutMs);
   // Without a handler of its own, Node would close the connection of a CONNECT without a word.
   server.on('connect', (message, socket) => {
     socket.end(`HTTP/${message.httpVersion} 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);

@@ -1,4 +1,5 @@
 /** Where a member's log and values are: on disk, or in memory for tests and throw-away members. */
+import type { Bytes } from '../base/bytes.js';
 import type { ClusterId, MemberId } from '../base/ids.js';
 import { emptyLog, type RecoveredLog } from '../member/assembly.js';
 import type { WalBatch } from '../member/world.js';
@@ -11,6 +12,16 @@ import type { HardState, Snapshot } from '../wire/raftpb/types.js';
 export interface Identity {
   readonly memberId: MemberId;
   readonly clusterId: ClusterId;
+}
+
+/** A database that comes with a snapshot, kept piece by piece as it comes. Failures are told in one line. */
+export interface DatabaseIntake {
+  /** `written` when the next piece may come; after a failure nothing is kept. */
+  write(piece: Bytes, written: (failed: string | undefined) => void): void;
+  /** All has come. `kept` when it is durable under its name, `<index>.snap.db`. */
+  finish(kept: (failed: string | undefined) => void): void;
+  /** It will never be whole; not to be called while an answer is due. */
+  abort(): void;
 }
 
 export interface Storage {
@@ -28,6 +39,8 @@ export interface Storage {
   onPersisted(tell: (batches: number) => void): void;
   /** Keeps a `.snap` file; `done` when it is durable. */
   saveSnapshot(snapshot: Snapshot, done: () => void): void;
+  /** Takes in the database of the snapshot at `index`, for `World.restore` to be made of. */
+  receiveDatabase(index: number): DatabaseIntake;
   /** Segments of the log that end at or before `index` are not needed any more. */
   release(index: number): void;
   /** Rewrites the values without what is no longer held, while they are read. `failed` says why, in one line. */
@@ -42,6 +55,16 @@ class PromptValues extends MemoryValues {
     super.commit(done);
     setImmediate(() => this.finishCommits());
   }
+}
+
+/** Nobody sends a member in memory a database: it is, and stays, alone. */
+function memoryIntake(): DatabaseIntake {
+  const failed = 'a member in memory takes in no database';
+  return {
+    write: (_piece, written) => setImmediate(written, failed),
+    finish: (kept) => setImmediate(kept, failed),
+    abort() {},
+  };
 }
 
 /** All in memory: durable at the end of the turn, gone with the process. */
@@ -66,6 +89,7 @@ export function memoryStorage(identity: Identity): Storage {
       persisted = listener;
     },
     saveSnapshot: (_snapshot, done) => setImmediate(done),
+    receiveDatabase: memoryIntake,
     release() {},
     defragment: (done) => setImmediate(done, undefined),
     close: async () => {},

@@ -4,12 +4,13 @@
  * While the peer does not take what was sent, messages wait as they are: their entries are the log's, and cost nothing twice.
  */
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { idToHex } from '../../base/ids.js';
 import type { StreamEncoder } from '../../wire/peer/message-stream.js';
 import { Writer } from '../../wire/proto/writer.js';
 import type { Message } from '../../wire/raftpb/types.js';
 import type { Flushable } from '../turn.js';
-import type { PeerSetup } from './peer-setup.js';
+import { type PeerSetup, readTimeoutMs } from './peer-setup.js';
 import type { Carrier, PeerStatus } from './peer-status.js';
 
 /** Source: etcd `streamBufSize`. */
@@ -31,6 +32,9 @@ export class OutgoingStream implements Flushable {
   #writer = new Writer(16 * 1024);
   #heartbeatDue = false;
   #dirty = false;
+  /** What the peer had taken when last looked at, and when that last changed. */
+  #takenBytes = 0;
+  #movedMs = 0;
 
   constructor(
     setup: PeerSetup,
@@ -54,6 +58,7 @@ export class OutgoingStream implements Flushable {
     if (this.#end()) log.warn('closed TCP streaming connection with remote peer', this.#fields());
     this.#socket = socket;
     this.#encoder = this.#makeEncoder();
+    this.#movedMs = performance.now();
     socket.setNoDelay(true);
     socket.on('drain', () => this.#socket === socket && this.flush());
     socket.on('error', (error) => this.#lost(socket, 'write', error.message));
@@ -76,9 +81,20 @@ export class OutgoingStream implements Flushable {
   }
 
   sendHeartbeat(): void {
-    if (this.#socket === undefined) return;
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    if (this.#isStuck(socket)) return this.#lost(socket, 'heartbeat', 'i/o timeout');
     this.#heartbeatDue = true;
     this.#markDirty();
+  }
+
+  /** The peer has taken nothing of what waits for it for as long as it may. */
+  #isStuck(socket: Socket): boolean {
+    const nowMs = performance.now();
+    const takenBytes = socket.bytesWritten - socket.writableLength;
+    if (socket.writableLength === 0 || takenBytes !== this.#takenBytes) this.#movedMs = nowMs;
+    this.#takenBytes = takenBytes;
+    return nowMs - this.#movedMs >= readTimeoutMs;
   }
 
   #markDirty(): void {

@@ -10,7 +10,7 @@ export interface HttpAsk {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Bytes;
+  readonly body: Bytes | undefined;
   /** For the whole of it; 0 for none. */
   readonly timeoutMs: number;
 }
@@ -27,6 +27,7 @@ export type HttpAnswer =
 
 /** A longer answer is none. */
 const answerBytesMax = 4 * 1024 * 1024;
+export const bodyTooLarge = 'request body too large';
 
 export class PeerHttp {
   readonly #agent = new Agent({ keepAlive: true });
@@ -52,7 +53,7 @@ export class PeerHttp {
     };
     const timer = ask.timeoutMs > 0 ? setTimeout(() => failed('context deadline exceeded'), ask.timeoutMs) : undefined;
     const begin = (again: boolean) => {
-      const sent = this.open(place, ask, (message) => gather(message, done));
+      const sent = this.open(place, ask, (message) => gather(message, answerBytesMax, done));
       request = sent;
       sent.on('error', (error) => {
         // The peer ended a kept connection in the moment in which we took it again: it has not seen the request.
@@ -85,7 +86,7 @@ export class PeerHttp {
 }
 
 /** Reads the whole body, if it is not too long; `gathered` is called once. */
-export function gather(message: IncomingMessage, gathered: (answer: HttpAnswer) => void): void {
+export function gather(message: IncomingMessage, bytesMax: number, gathered: (answer: HttpAnswer) => void): void {
   const pieces: Buffer[] = [];
   let bytes = 0;
   let over = false;
@@ -95,8 +96,8 @@ export function gather(message: IncomingMessage, gathered: (answer: HttpAnswer) 
   };
   message.on('data', (piece: Buffer) => {
     bytes += piece.length;
-    if (bytes <= answerBytesMax) pieces.push(piece);
-    else message.destroy(new Error('answer too large'));
+    if (bytes <= bytesMax) pieces.push(piece);
+    else done({ ok: false, why: bodyTooLarge });
   });
   message.on('error', (error) => done({ ok: false, why: faultText(error) }));
   message.on('close', () => done({ ok: false, why: 'unexpected EOF' }));

@@ -6,6 +6,7 @@ import { idToHex } from '../../base/ids.js';
 import type { Log } from '../../base/log.js';
 import { apiVersion, minClusterVersion } from '../../base/version.js';
 import type { Message } from '../../wire/raftpb/types.js';
+import type { DatabaseIntake } from '../storage.js';
 import type { Turn } from '../turn.js';
 
 /** Whom the transport tells. */
@@ -15,6 +16,8 @@ export interface PeerEvents {
   unreachable(id: MemberId): void;
   /** A peer says that we are of its cluster no more. */
   removedByPeer(): void;
+  /** Takes in the database of the snapshot at `index`. */
+  receiveDatabase(index: number): DatabaseIntake;
   /** Whether the cluster had, and removed, this member. */
   isRemoved(id: MemberId): boolean;
 }

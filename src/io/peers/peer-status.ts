@@ -21,6 +21,7 @@ export class PeerStatus {
     if (this.activeSinceMs !== undefined) return;
     this.activeSinceMs = performance.now();
     this.count.active = 1;
+    this.count.seen = true;
     this.log.info('peer became active', { 'peer-id': idToHex(this.id) });
   }
 

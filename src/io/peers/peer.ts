@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { PeerCount } from '../../base/counters.js';
 import { idToHex, type MemberId } from '../../base/ids.js';
+import type { DatabaseDump } from '../../member/database-dump.js';
 import { describeMessageType } from '../../raft/describe.js';
 import { AppendDecoder, AppendEncoder } from '../../wire/peer/append-stream.js';
 import { MessageDecoder, MessageEncoder } from '../../wire/peer/message-stream.js';
@@ -16,6 +17,8 @@ import { linkHeartbeatMs, type PeerSetup } from './peer-setup.js';
 import { PeerStatus } from './peer-status.js';
 import { UrlPicker } from './peer-url.js';
 import { Pipeline } from './pipeline.js';
+import { Prober } from './prober.js';
+import { SnapshotSender } from './snapshot-sender.js';
 
 export type StreamKind = 'msgapp' | 'message';
 
@@ -27,6 +30,8 @@ export class Peer {
   readonly #appends: OutgoingStream;
   readonly #messages: OutgoingStream;
   readonly #incoming: readonly IncomingStream[];
+  readonly #snapshots: SnapshotSender;
+  readonly #probers: readonly Prober[];
   readonly #heartbeats: NodeJS.Timeout;
 
   constructor(
@@ -44,6 +49,7 @@ export class Peer {
     this.picker = new UrlPicker(urls);
     const { status, picker } = this;
     this.#pipeline = new Pipeline(setup, status, picker, http);
+    this.#snapshots = new SnapshotSender(setup, status, picker, http);
     this.#appends = new OutgoingStream(setup, status, 'stream MsgApp v2', () => new AppendEncoder());
     this.#messages = new OutgoingStream(setup, status, 'stream Message', () => new MessageEncoder());
     const own = idToHex(memberId);
@@ -60,6 +66,9 @@ export class Peer {
       }),
     ];
     for (const stream of this.#incoming) stream.start();
+    this.#probers = (['ROUND_TRIPPER_SNAPSHOT', 'ROUND_TRIPPER_RAFT_MESSAGE'] as const).map(
+      (name) => new Prober(setup, http, picker, this, name),
+    );
     this.#heartbeats = setInterval(() => {
       this.#appends.sendHeartbeat();
       this.#messages.sendHeartbeat();
@@ -89,6 +98,10 @@ export class Peer {
     events.unreachable(this.id);
   }
 
+  sendSnapshot(message: Message, dump: DatabaseDump, done: (arrived: boolean) => void): void {
+    this.#snapshots.send(message, dump, done);
+  }
+
   update(urls: readonly string[]): void {
     this.picker.update(urls);
   }
@@ -105,6 +118,8 @@ export class Peer {
     this.#appends.stop();
     this.#messages.stop();
     this.#pipeline.stop();
+    this.#snapshots.stop();
+    for (const prober of this.#probers) prober.stop();
     for (const stream of this.#incoming) stream.stop();
     this.#setup.log.info('stopped remote peer', named);
   }

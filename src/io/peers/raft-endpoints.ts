@@ -10,8 +10,15 @@ import { isSound } from '../../wire/peer/sound.js';
 import { decodeMessage } from '../../wire/raftpb/codec.js';
 import type { Message } from '../../wire/raftpb/types.js';
 import type { Peer, StreamKind } from './peer.js';
-import { gather } from './peer-http.js';
+import { bodyTooLarge, gather } from './peer-http.js';
 import type { PeerSetup } from './peer-setup.js';
+import { refuse, refuseMessage, refuseMethod } from './replies.js';
+import { SnapshotReceiver } from './snapshot-receiver.js';
+
+/** As etcd counts snapshots of nobody it knows. */
+const unknownSender = 'UNKNOWN_SNAPSHOT_SENDER';
+/** A post holds one message of at most a few megabytes, unless requests may be larger than anyone lets them be. */
+const messageBytesMax = 64 * 1024 * 1024;
 
 /** What the endpoints ask of the transport. */
 export interface KnownPeers {
@@ -32,6 +39,7 @@ export class RaftEndpoints {
   serve(message: IncomingMessage, response: ServerResponse): boolean {
     const path = (message.url ?? '').split('?', 1)[0] ?? '';
     if (path === '/raft') this.#serveMessage(message, response);
+    else if (path === '/raft/snapshot') this.#serveSnapshot(message, response);
     else if (path === '/raft/probing') serveProbe(message, response);
     else if (path.startsWith('/raft/stream/')) this.#serveStream(message, response, path);
     else return false;
@@ -88,10 +96,12 @@ export class RaftEndpoints {
     const { log, memberId, counters } = this.#setup;
     const own = { 'local-member-id': idToHex(memberId) };
     const address = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
-    gather(request, (read) => {
+    gather(request, messageBytesMax, (read) => {
       if (!read.ok) {
         log.warn('failed to read Raft message', { ...own, error: read.why });
         counters.failedReceive(address);
+        response.shouldKeepAlive = false;
+        if (read.why === bodyTooLarge) return refuse(response, 413, read.why);
         return refuse(response, 400, 'error reading raft message');
       }
       const message = decodeMessage(read.body, 0, read.body.length);
@@ -105,6 +115,21 @@ export class RaftEndpoints {
       if (refused === undefined) response.writeHead(204).end();
       else refuseMessage(response, refused);
     });
+  }
+
+  #serveSnapshot(request: IncomingMessage, response: ServerResponse): void {
+    const { counters } = this.#setup;
+    if (request.method !== 'POST') {
+      counters.of(unknownSender).snapshotsUnreceived++;
+      return refuseMethod(response, 'POST');
+    }
+    if (!this.#isOfCluster(request, response)) {
+      counters.of(unknownSender).snapshotsUnreceived++;
+      return;
+    }
+    const sender = parseId(headerOf(request, 'x-server-from'));
+    if (sender !== undefined) this.#addRemote(sender, request);
+    new SnapshotReceiver(this.#setup, request, response, (message) => this.process(message));
   }
 
   /** Hands a message to the member; what stands against it otherwise. */
@@ -159,31 +184,9 @@ function parseId(text: string): MemberId | undefined {
     : undefined;
 }
 
-export function headerOf(request: IncomingMessage, name: string): string {
+function headerOf(request: IncomingMessage, name: string): string {
   const value = request.headers[name];
   return typeof value === 'string' ? value : (value?.[0] ?? '');
-}
-
-/** Go's `http.Error`. */
-export function refuse(response: ServerResponse, status: number, text: string): void {
-  const body = `${text}\n`;
-  response.writeHead(status, {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'X-Content-Type-Options': 'nosniff',
-    'Content-Length': Buffer.byteLength(body),
-  });
-  response.end(body);
-}
-
-export function refuseMethod(response: ServerResponse, allowed: string): void {
-  response.setHeader('Allow', allowed);
-  refuse(response, 405, 'Method Not Allowed');
-}
-
-export function refuseMessage(response: ServerResponse, text: string): void {
-  const body = JSON.stringify({ message: text });
-  response.writeHead(403, { 'Content-Type': 'application/json', 'Content-Length': body.length });
-  response.end(body);
 }
 
 function serveProbe(request: IncomingMessage, response: ServerResponse): void {

@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { idToHex, type MemberId } from '../../base/ids.js';
+import type { DatabaseDump } from '../../member/database-dump.js';
 import type { PeerAnswer, PeerRequest, Peers } from '../../member/peers.js';
 import type { Message } from '../../wire/raftpb/types.js';
 import { Peer } from './peer.js';
@@ -85,6 +86,13 @@ export class PeerTransport implements Peers {
     const peer = this.#peers.get(to);
     if (peer !== undefined) peer.send(message);
     else this.#remotes.get(to)?.send(message);
+  }
+
+  sendSnapshot(to: MemberId, message: Message, dump: DatabaseDump, done: (arrived: boolean) => void): void {
+    const peer = this.#peers.get(to);
+    if (peer !== undefined) return peer.sendSnapshot(message, dump, done);
+    dump.close();
+    setImmediate(done, false);
   }
 
   ask(id: MemberId, request: PeerRequest, answered: (answer: PeerAnswer | undefined) => void): void {

@@ -20,6 +20,11 @@ export class SnapshotPostReader {
   readonly #intake = new Intake();
   #length = -1;
 
+  /** Whether anything has come. */
+  get begun(): boolean {
+    return this.#length >= 0 || this.#intake.waitingBytes > 0;
+  }
+
   /** Takes in a chunk; what of it is the database's is handed back. */
   add(chunk: Bytes): Bytes {
     if (this.message !== undefined) return chunk;

@@ -23,6 +23,7 @@ export async function startConfigured(config: Config, log: Log): Promise<Running
       member: memberOptions(config),
       bootstrap: () => bootstrapOf(config, log),
       forceNewCluster: config.forceNewCluster,
+      initialCorruptCheck: featureEnabled(config.featureGates, 'InitialCorruptCheck'),
       openStorage(identity) {
         log.info('starting an etcd server', startFields(config));
         return diskStorage(
@@ -116,6 +117,9 @@ function memberOptions(config: Config) {
     fastLeaseKeepAlive: on('FastLeaseKeepAlive'),
     leaseCheckpointMs: on('LeaseCheckpoint') ? leaseCheckpointMs : 0,
     leaseCheckpointPersist: on('LeaseCheckpointPersist'),
+    corruptCheckMs: config.corruptCheckTimeMs,
+    compactHashCheckMs: on('CompactHashCheck') ? config.compactHashCheckTimeMs : 0,
+    stopServingOnDefrag: on('StopGRPCServiceOnDefrag'),
   };
 }
 

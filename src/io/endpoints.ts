@@ -8,6 +8,7 @@ import { AlarmType } from '../gen/etcdserverpb/rpc_pb.js';
 import type { AccessRules } from '../http/access.js';
 import { type ClientPort, clientHandler, metricsHandler, versionRoute } from '../http/client-port.js';
 import { etcdFamilies } from '../http/etcd-metrics.js';
+import { hashKvHandler } from '../http/hash-kv-peers.js';
 import { HealthCounters } from '../http/health.js';
 import type { HealthProbe } from '../http/health-probe.js';
 import { leasePeerRoutes } from '../http/lease-peers.js';
@@ -16,6 +17,7 @@ import { peerRoutes } from '../http/peer-port.js';
 import { processFamilies } from '../http/process-metrics.js';
 import { router } from '../http/router.js';
 import type { Assembled } from '../member/assembly.js';
+import { hashKvPath } from '../member/peer-hashes.js';
 import type { MemberServices } from '../rpc/services.js';
 import { errors } from '../wire/errors.js';
 import { readFigures } from './member-figures.js';
@@ -36,9 +38,10 @@ export interface Endpoints {
   readonly peer: Handler;
 }
 
-export function endpointsOf(assembled: Assembled, { desk }: MemberServices, options: EndpointOptions): Endpoints {
+export function endpointsOf(assembled: Assembled, services: MemberServices, options: EndpointOptions): Endpoints {
   const { member, members, reconfiguration, storageVersion } = assembled;
-  const { counters } = options;
+  const { counters, log } = options;
+  const { desk, hashing } = services;
   const process = processFigures();
   const identity = {
     memberId: idToHex(member.memberId),
@@ -72,6 +75,7 @@ export function endpointsOf(assembled: Assembled, { desk }: MemberServices, opti
       new Map([
         versionRoute(port),
         ...leasePeerRoutes({ desk, catchUp: member }),
+        [hashKvPath, hashKvHandler({ clusterId: member.clusterId, hashing, log })] as const,
         ...peerRoutes({
           clusterId: member.clusterId,
           log: options.log,
@@ -85,12 +89,12 @@ export function endpointsOf(assembled: Assembled, { desk }: MemberServices, opti
   };
 }
 
-function probeOf({ member, alarms, store }: Assembled): HealthProbe {
+function probeOf({ member, members, alarms, store }: Assembled): HealthProbe {
   const someKey = utf8('health');
   return {
     alarms: () => alarms.list(0).map(({ alarm }) => alarm),
     hasLeader: () => member.leader !== noMember,
-    isLearner: () => false,
+    isLearner: () => members.member(member.memberId)?.isLearner === true,
     read(consistency, done) {
       const read = () => {
         store.get(someKey);

@@ -15,6 +15,7 @@ import { countMethods } from '../http/grpc-metrics.js';
 import type { Handler } from '../http/message.js';
 import { appliedKey, readRecordedNumber } from '../member/applier.js';
 import { type Assembled, assemble, type RecoveredLog } from '../member/assembly.js';
+import type { CorruptionChecker } from '../member/corruption.js';
 import { forcedAlone } from '../member/force-new.js';
 import type { MemberOptions } from '../member/options.js';
 import type { World } from '../member/world.js';
@@ -39,8 +40,12 @@ const overheadBytes = 512 * 1024;
 const peerIdleMs = 60_000;
 /** Calls in flight get this long when the member stops. */
 const closeGraceMs = 5000;
+/** How often it is looked whether other members have answered, before this one serves. */
+const answerPollMs = 5;
 
 export interface HostOptions {
+  /** Gate InitialCorruptCheck: a member that was here before compares itself with the others before it serves. */
+  readonly initialCorruptCheck?: boolean;
   readonly member: Omit<MemberOptions, 'memberId' | 'clusterId'>;
   readonly urls: MemberUrls;
   readonly listenClientHttpUrls: readonly string[];
@@ -159,7 +164,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     release: (index) => storage.release(index),
     send: (to, message) => peers.send(to, message),
     sendSnapshot: (to, message, dump, done) => peers.sendSnapshot(to, message, dump, done),
-    restore: (index, done) => storage.restore(index, done),
+    restore: () => {},
     peers,
     values: storage.values,
   };
@@ -186,6 +191,15 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   const offered = memberServices(assembled, chores, keeper, { maxTxnOps, progressNotifyMs, random: world.random });
   for (const [path, method] of offered.services) services.set(path, method);
   for (const [path, counters] of countMethods(options.counters, services)) counted.set(path, counters);
+  if (options.initialCorruptCheck === true && !isEmpty(recovered)) {
+    const fault = await checkedAtStart(offered.corruption, chores);
+    if (fault !== undefined) {
+      peers.stop();
+      await close(0);
+      await storage.close(undefined);
+      throw new Error(fault);
+    }
+  }
   const loop = new Loop(turn, chores, assembled, offered.watch);
   handlers = options.handlers(assembled, loop, offered);
   milestones.restored(identity, assembled.store.revision, assembled.members.version);
@@ -260,6 +274,19 @@ async function forceAlone(storage: Storage, recovered: RecoveredLog, log: Log): 
     storage.append(forced.batch);
   });
   return forced.recovered;
+}
+
+/** What keeps this member from serving, if anything. Nothing else runs yet, so the comparison is driven here. */
+async function checkedAtStart(corruption: CorruptionChecker, chores: Chores): Promise<string | undefined> {
+  let found: { readonly fault: string | undefined } | undefined;
+  corruption.checkAtStart((fault) => {
+    found = { fault };
+  });
+  while (found === undefined) {
+    const restMs = chores.run(performance.now());
+    await new Promise((resolve) => setTimeout(resolve, Math.min(restMs, answerPollMs)));
+  }
+  return found.fault;
 }
 
 /** `http://127.0.0.1:0` -> the URL with the port that the system gave. */

@@ -36,6 +36,12 @@ export interface MemberOptions {
   readonly leaseCheckpointMs: number;
   /** Gate LeaseCheckpointPersist: what is left of leases is kept on disk whatever the cluster's version. */
   readonly leaseCheckpointPersist: boolean;
+  /** How often a leader compares the newest history of all members; 0 for never. */
+  readonly corruptCheckMs: number;
+  /** The same for the hashes of compactions: gate CompactHashCheck; 0 for never. */
+  readonly compactHashCheckMs: number;
+  /** Gate StopGRPCServiceOnDefrag: the health service says that nothing is served while values are rewritten. */
+  readonly stopServingOnDefrag: boolean;
 }
 
 /** How long a request may take: 5 s for queues and disks, and two elections. */
@@ -63,4 +69,7 @@ export const memberDefaults = {
   fastLeaseKeepAlive: true,
   leaseCheckpointMs: 0,
   leaseCheckpointPersist: false,
+  corruptCheckMs: 0,
+  compactHashCheckMs: 0,
+  stopServingOnDefrag: false,
 } as const satisfies Partial<MemberOptions>;

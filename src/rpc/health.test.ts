@@ -2,6 +2,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
+import { silentLog } from '../base/log.js';
 import { HealthCheckRequestSchema } from '../gen/grpc/health/v1/health_pb.js';
 import type { Method } from '../wire/grpc/service.js';
 import { Health } from './health.js';
@@ -14,7 +15,7 @@ function ask(method: Method | undefined, service: string): RecordingCall {
 }
 
 test('check and watch', () => {
-  const health = new Health();
+  const health = new Health(silentLog, true);
   const methods = new Map(health.methods());
   const check = methods.get('/grpc.health.v1.Health/Check');
   const watch = methods.get('/grpc.health.v1.Health/Watch');
@@ -23,10 +24,10 @@ test('check and watch', () => {
   deepEqual(ask(check, 'etcdserverpb.KV').status, { code: 5, text: 'unknown service' });
   const watching = ask(watch, '');
   const unknown = ask(watch, 'etcdserverpb.KV');
-  health.setServing(false);
-  health.setServing(false);
+  health.defragBegan();
+  health.defragBegan();
   deepEqual(bytes(ask(check, '')), [[8, 2]]);
-  health.setServing(true);
+  health.defragEnded();
   deepEqual(bytes(watching), [
     [8, 1],
     [8, 2],
@@ -35,6 +36,12 @@ test('check and watch', () => {
   deepEqual(bytes(unknown), [[8, 3]]);
   equal(unknown.ended, false);
   watching.cancel();
-  health.setServing(false);
+  health.defragBegan();
   equal(watching.sent.length, 3);
+});
+
+test("without its gate, defragmentation is nobody's business", () => {
+  const health = new Health(silentLog, false);
+  health.defragBegan();
+  equal(health.isServing, true);
 });

@@ -1,6 +1,7 @@
 /** `grpc.health.v1.Health`: whether the server as a whole serves; of single services it knows nothing. */
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { Bytes } from '../base/bytes.js';
+import type { Log } from '../base/log.js';
 import {
   HealthCheckRequestSchema,
   HealthCheckResponseSchema,
@@ -10,6 +11,7 @@ import { errors } from '../wire/errors.js';
 import type { Call, Method } from '../wire/grpc/service.js';
 import { decodeGenerated } from '../wire/messages/generated.js';
 import { decodeFailure, unaryRefusal } from '../wire/proto/failure.js';
+import type { DefragListener } from './maintenance.js';
 
 function encode(status: Status): Bytes {
   return toBinary(HealthCheckResponseSchema, create(HealthCheckResponseSchema, { status }));
@@ -21,20 +23,44 @@ function serviceOf(bytes: Bytes, start: number, end: number): string | undefined
   return decoded.ok ? decoded.message.service : undefined;
 }
 
-export class Health {
+export class Health implements DefragListener {
+  readonly #log: Log;
+  readonly #stopsOnDefrag: boolean;
   readonly #watchers = new Set<Call>();
   #isServing = true;
+
+  /** `stopsOnDefrag`: etcd's gate StopGRPCServiceOnDefrag. */
+  constructor(log: Log, stopsOnDefrag: boolean) {
+    this.#log = log;
+    this.#stopsOnDefrag = stopsOnDefrag;
+    this.#tell();
+  }
 
   get isServing(): boolean {
     return this.#isServing;
   }
 
+  defragBegan(): void {
+    if (this.#stopsOnDefrag) this.#setServing(false, 'defrag is active');
+  }
+
+  defragEnded(): void {
+    this.#setServing(true);
+  }
+
   /** Those who watch are told of the change. */
-  setServing(isServing: boolean): void {
+  #setServing(isServing: boolean, reason?: string): void {
     if (isServing === this.#isServing) return;
     this.#isServing = isServing;
+    this.#tell(reason);
     const status = this.#status();
     for (const call of this.#watchers) call.send(status);
+  }
+
+  #tell(reason?: string): void {
+    const fields = { service: '', status: this.#isServing ? 'SERVING' : 'NOT_SERVING', reason };
+    if (this.#isServing) this.#log.info('grpc service status changed', fields);
+    else this.#log.warn('grpc service status changed', fields);
   }
 
   methods(): [string, Method][] {

@@ -1,11 +1,9 @@
 /** What maintenance asks of an assembled member: sizes, hashes in slices, defragmentation. */
-import type { Chore, Chores } from '../base/chores.js';
+import type { Chores } from '../base/chores.js';
 import type { Assembled } from '../member/assembly.js';
-import { HashAllJob, HashKvJob } from '../mvcc/hash-job.js';
-import type { HashKvAnswer, Keeper } from './maintenance.js';
-
-/** What a slice of a hash reads: about 2 ms. */
-const sliceBytes = 1 << 20;
+import { hashSliceBytes, kvHashing } from '../member/kv-hashing.js';
+import { HashAllJob } from '../mvcc/hash-job.js';
+import type { Keeper } from './maintenance.js';
 
 export function keeperOf(
   assembled: Assembled,
@@ -16,6 +14,7 @@ export function keeperOf(
   const { disk, mvcc } = counters;
   const secondsSince = (beganMs: number) => (member.nowMs() - beganMs) / 1000;
   return {
+    ...kvHashing(store, chores, () => member.nowMs()),
     alarms,
     get raftIndex() {
       return member.committed;
@@ -50,53 +49,12 @@ export function keeperOf(
       const job = new HashAllJob(store);
       chores.wake({
         step: () => {
-          if (!job.step(sliceBytes)) return 0;
+          if (!job.step(hashSliceBytes)) return 0;
           mvcc.hashSeconds.observe(secondsSince(beganMs));
           done(job.hash);
           return Number.POSITIVE_INFINITY;
         },
       });
     },
-    hashKv(revision, done) {
-      const beganMs = member.nowMs();
-      const timed = (answer: HashKvAnswer) => {
-        mvcc.hashRevSeconds.observe(secondsSince(beganMs));
-        done(answer);
-      };
-      chores.wake(new HashKv(assembled, revision, timed));
-    },
   };
-}
-
-class HashKv implements Chore {
-  #job: HashKvJob;
-  #begun = false;
-
-  constructor(
-    private readonly assembled: Assembled,
-    private readonly revision: number,
-    private readonly done: (answer: HashKvAnswer) => void,
-  ) {
-    this.#job = new HashKvJob(assembled.store);
-  }
-
-  step(): number {
-    const { store } = this.assembled;
-    if (!this.#begun || this.#job.lost) {
-      this.#job = new HashKvJob(store);
-      const error = this.#job.begin(this.revision);
-      if (error === 'compacted' || error === 'futureRevision') return this.#end({ ok: false, error });
-      this.#begun = true;
-    }
-    if (!this.#job.step(sliceBytes)) return 0;
-    const { result } = this.#job;
-    if (result === undefined) return 0;
-    const { hash, compactRevision, revision } = result;
-    return this.#end({ ok: true, hash, compactRevision, revision, current: store.revision });
-  }
-
-  #end(answer: HashKvAnswer): number {
-    this.done(answer);
-    return Number.POSITIVE_INFINITY;
-  }
 }

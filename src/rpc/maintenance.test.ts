@@ -17,7 +17,9 @@ function statusWith(quotaBytes: number, alarmType?: number) {
   const sizes = { raftIndex: 9, appliedIndex: 8, sizeBytes: () => 100, sizeInUseBytes: () => 50 };
   const standing = { storageVersion: '3.7.0', isLearner: false, downgrade: { enabled: false, targetVersion: '' } };
   const keeper = { alarms, quotaBytes, ...sizes, ...standing, defragment() {}, hash() {}, hashKv() {} };
-  const status = new Map(maintenanceMethods(answers, keeper)).get('/etcdserverpb.Maintenance/Status');
+  const status = new Map(maintenanceMethods(answers, keeper, { defragBegan() {}, defragEnded() {} })).get(
+    '/etcdserverpb.Maintenance/Status',
+  );
   const call = new RecordingCall(status as Method);
   call.write(noBytes);
   return fromBinary(StatusResponseSchema, call.sent[0] ?? noBytes);

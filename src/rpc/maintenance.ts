@@ -20,13 +20,14 @@ import {
   StatusResponseSchema,
 } from '../gen/etcdserverpb/rpc_pb.js';
 import { type MemberFront, requestField } from '../member/front.js';
+import type { KvHashing } from '../member/kv-hashing.js';
 import { errors } from '../wire/errors.js';
 import type { Method } from '../wire/grpc/service.js';
 import type { Answers } from './answers.js';
 import { coldHeader, coldMethod, whenApplied } from './cold.js';
 
 /** What this service asks beyond the member's front. */
-export interface Keeper {
+export interface Keeper extends KvHashing {
   readonly alarms: AlarmBook;
   readonly raftIndex: number;
   readonly appliedIndex: number;
@@ -40,20 +41,15 @@ export interface Keeper {
   /** Rewrites the value store without what it no longer holds, while it is read. `failed` names why, in one line. */
   defragment(done: (failed: string | undefined) => void): void;
   hash(done: (hash: number) => void): void;
-  hashKv(revision: number, done: (answer: HashKvAnswer) => void): void;
 }
 
-export type HashKvAnswer =
-  | {
-      readonly ok: true;
-      readonly hash: number;
-      readonly compactRevision: number;
-      readonly revision: number;
-      readonly current: number;
-    }
-  | { readonly ok: false; readonly error: 'compacted' | 'futureRevision' };
+/** Told of what keeps a member from serving as it should. */
+export interface DefragListener {
+  defragBegan(): void;
+  defragEnded(): void;
+}
 
-export function maintenanceMethods(answers: Answers, keeper: Keeper): [string, Method][] {
+export function maintenanceMethods(answers: Answers, keeper: Keeper, listener: DefragListener): [string, Method][] {
   const { front } = answers;
   const path = (name: string) => `/etcdserverpb.Maintenance/${name}`;
   return [
@@ -83,7 +79,12 @@ export function maintenanceMethods(answers: Answers, keeper: Keeper): [string, M
     [
       path('Defragment'),
       coldMethod(answers, DefragmentRequestSchema, DefragmentResponseSchema, (_, reply) => {
-        keeper.defragment((failed) => (failed === undefined ? reply.answer({}) : reply.call.fail(2, failed)));
+        listener.defragBegan();
+        keeper.defragment((failed) => {
+          listener.defragEnded();
+          if (failed === undefined) reply.answer({});
+          else reply.call.fail(2, failed);
+        });
       }),
     ],
     [

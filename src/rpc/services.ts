@@ -4,7 +4,10 @@ import type { Chores } from '../base/chores.js';
 import type { LeaseId } from '../base/ids.js';
 import { LeaseDesk } from '../lease/desk.js';
 import type { Assembled } from '../member/assembly.js';
+import { CorruptionChecker } from '../member/corruption.js';
+import { corruptionTimers } from '../member/corruption-timer.js';
 import type { ReadWaiter } from '../member/front.js';
+import type { KvHashing } from '../member/kv-hashing.js';
 import { PeerLeaderDesk } from '../member/leader-desk.js';
 import type { Services } from '../wire/grpc/service.js';
 import { Answers } from './answers.js';
@@ -31,6 +34,8 @@ export interface MemberServices {
   readonly health: Health;
   /** Where leases are renewed and asked about, by clients and by other members. */
   readonly desk: LeaseDesk;
+  readonly hashing: KvHashing;
+  readonly corruption: CorruptionChecker;
 }
 
 /** While there is no auth, everybody may do everything. */
@@ -56,20 +61,29 @@ export function memberServices(
   const nextLeaseId = () => ids.nextLeaseId();
   const desk = leaseDesk(assembled, chores);
   const contest = { answers, store, hub, room, nextLeaseId };
-  const health = new Health();
+  const health = new Health(log, assembled.options.stopServingOnDefrag);
   const services = new Map([
     ...notYetMethods,
     ...kvMethods({ answers, store, kv, chores, maxTxnOps, maxRequestBytes, outOfSpace, counters: counters.server }),
     ...watchMethods(watch),
     ...clusterMethods({ answers, members, changes: reconfiguration }),
-    ...maintenanceMethods(answers, keeper),
+    ...maintenanceMethods(answers, keeper, health),
     ...clusterMaintenanceMethods({ answers, log, transfer, downgrades, clusterVersion: () => members.version }),
     ...leaseMethods({ answers, book: leases, deadlines, desk, permits: noAuth, room, nextLeaseId }),
     ...lockMethods(contest),
     ...electionMethods(contest),
     ...health.methods(),
   ]);
-  return { services, watch, health, desk };
+  const corruption = corruptionChecker(assembled, keeper);
+  for (const timer of corruptionTimers(assembled, corruption)) chores.wake(timer);
+  return { services, watch, health, desk, hashing: keeper, corruption };
+}
+
+function corruptionChecker({ member, members, peers, log, store }: Assembled, hashing: KvHashing): CorruptionChecker {
+  const { memberId, clusterId, requestTimeoutMs } = member;
+  const compactionHashes = () => store.hashes.all;
+  const asks = { memberId, clusterId, members, peers, log, requestTimeoutMs };
+  return new CorruptionChecker({ ...asks, front: member, hashing, compactionHashes });
 }
 
 function leaseDesk({ member, leases, deadlines, leaseDuties, peers, options }: Assembled, chores: Chores): LeaseDesk {

@@ -44,11 +44,11 @@ function metricsRoutes(port: ClientPort): readonly (readonly [string, Handler])[
   return [['/metrics', metrics], ...healthRoutes({ probe, counters, log })];
 }
 
-export function versionRoute(port: ClientPort): readonly [string, Handler] {
+export function versionRoute(port: Pick<ClientPort, 'versions'>): readonly [string, Handler] {
   return ['/version', onlyGet(versionHandler(port))];
 }
 
-function versionHandler(port: ClientPort): Handler {
+function versionHandler(port: Pick<ClientPort, 'versions'>): Handler {
   return (_, respond) => {
     const { cluster, storage } = port.versions();
     const body = jsonText({

@@ -1,6 +1,7 @@
 /**
- * Clients of a simulated member: they ask at random, through its services, and bring what they are answered before the judge.
- * When the process dies, what they had not been told is neither known to be done nor known not to be; their watches go on with the next.
+ * Clients of simulated members: they ask at random, any member that serves, through its services, and bring what they are answered
+ * before the judge. When a process dies, what it had not told them is neither known to be done nor known not to be; their watches go
+ * on with another.
  */
 import {
   create,
@@ -37,15 +38,16 @@ import {
   TxnResponseSchema,
 } from '../gen/etcdserverpb/rpc_pb.js';
 import type { RecordingCall } from '../rpc/recording-call.js';
+import { errors } from '../wire/errors.js';
 import { grpcCode } from '../wire/grpc/service.js';
 import { Writer } from '../wire/proto/writer.js';
+import type { SimHost } from './host.js';
 import { type Judge, numberField, rule, same } from './judge.js';
 import { kvLine, rangeLine } from './model.js';
 import { WatchClient } from './watch-client.js';
-import type { SimHost } from './world.js';
 
 const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
-const callsMax = 6;
+const callsMax = 10;
 const watchesMax = 4;
 
 type Header = { readonly header?: ResponseHeader | undefined };
@@ -53,9 +55,17 @@ type Header = { readonly header?: ResponseHeader | undefined };
 const at = ({ header }: Header) => `@${header?.revision}`;
 const revisionOf = ({ header }: Header) => Number(header?.revision ?? 0n);
 
+/** What clients are seldom so patient as to wait for. */
+const patienceMs = 12_000;
+const askForLeader = { hasleader: 'true' };
+
+export type Reach = (host: SimHost, act: () => void) => void;
+
 interface Asked {
+  readonly host: SimHost;
   readonly call: RecordingCall;
   readonly answered: (call: RecordingCall) => void;
+  readonly untilMs: number;
 }
 
 export class Clients {
@@ -65,16 +75,20 @@ export class Clients {
   readonly #random: Random;
   readonly #judge: Judge;
   readonly #nowMs: () => number;
-  #host: SimHost | undefined;
+  readonly #reach: Reach;
+  /** Those that serve. */
+  #hosts: SimHost[] = [];
   #asked: Asked[] = [];
   #number = 0;
   /** Granted, or at least asked for. */
   #leases: bigint[] = [];
 
-  constructor(random: Random, judge: Judge, nowMs: () => number) {
+  /** `reach` brings what is sent to a host, sooner or later. */
+  constructor(random: Random, judge: Judge, nowMs: () => number, reach: Reach = (_host, act) => act()) {
     this.#random = random;
     this.#judge = judge;
     this.#nowMs = nowMs;
+    this.#reach = reach;
   }
 
   get waiting(): boolean {
@@ -83,9 +97,37 @@ export class Clients {
 
   /** The process before is gone, if there was one. */
   meet(host: SimHost): void {
-    this.#asked = [];
-    this.#host = host;
-    for (const watch of this.watches) watch.open(host);
+    for (const before of [...this.#hosts]) this.leave(before);
+    this.join(host);
+  }
+
+  /** One more process serves. */
+  join(host: SimHost): void {
+    this.#hosts.push(host);
+    this.#reopenWatches();
+  }
+
+  /** It is gone, and nobody hears of it any more. */
+  leave(host: SimHost): void {
+    this.unknown += this.#asked.filter((asked) => asked.host === host).length;
+    this.#asked = this.#asked.filter((asked) => asked.host !== host);
+    this.#hosts = this.#hosts.filter((each) => each !== host);
+    for (const watch of this.watches) if (watch.host === host) watch.close(false);
+    this.#reopenWatches();
+  }
+
+  #reopenWatches(): void {
+    if (this.#hosts.length === 0) return;
+    for (const watch of this.watches) if (watch.host === undefined) this.#openWatch(watch);
+  }
+
+  #openWatch(watch: WatchClient): void {
+    if (this.#hosts.length === 0) return;
+    const host = this.#random.pick(this.#hosts);
+    const headers = this.#random.oneIn(4) ? askForLeader : {};
+    watch.close();
+    watch.host = host;
+    this.#reach(host, () => watch.open(host, headers));
   }
 
   /** Some ask for something. */
@@ -103,18 +145,41 @@ export class Clients {
       else if (dice < 87) this.#compact();
       else if (dice < 92) this.#hash();
       else if (dice < 96 && this.watches.length < watchesMax) this.#watch();
-      else for (const watch of this.watches) watch.askProgress();
+      else if (dice < 97) this.#moveWatch();
+      else this.#askProgress();
     }
   }
 
-  /** The member has had its turn: what it answered is judged. */
-  listen(): void {
-    const host = this.#host;
-    if (host === undefined) return;
-    this.#judge.follow(host.assembled.member.applied);
-    for (const { call, answered } of this.#asked) if (call.ended || call.sent.length > 0) answered(call);
-    this.#asked = this.#asked.filter(({ call }) => !call.ended && call.sent.length === 0);
-    for (const watch of this.watches) watch.listen(host);
+  #askProgress(): void {
+    for (const watch of this.watches) {
+      const { host } = watch;
+      if (host !== undefined) this.#reach(host, () => watch.askProgress(host));
+    }
+  }
+
+  /** Its connection broke. */
+  #moveWatch(): void {
+    if (this.watches.length > 0) this.#openWatch(this.#random.pick(this.watches));
+  }
+
+  /** `host` has had its turn: what it answered is judged. */
+  listen(host: SimHost): void {
+    this.#judge.follow(host);
+    let settled = false;
+    for (const asked of this.#asked) {
+      const { call } = asked;
+      if (asked.host !== host) continue;
+      if (call.ended || call.sent.length > 0) asked.answered(call);
+      else if (this.#nowMs() < asked.untilMs) continue;
+      else {
+        call.cancel();
+        this.unknown++;
+      }
+      settled = true;
+    }
+    if (settled) this.#asked = this.#asked.filter(({ call }) => !call.ended && call.sent.length === 0);
+    for (const watch of this.watches) if (watch.host === host) watch.listen();
+    this.#reopenWatches();
   }
 
   #put(): void {
@@ -160,7 +225,7 @@ export class Clients {
     const revision = BigInt(1 + this.#random.below(this.#judge.seenRevision));
     const request = { revision, physical: this.#random.oneIn(3) };
     const number = this.#number + 1;
-    const asked = this.#judge.seenRevision;
+    const asked = 0;
     this.#write('KV/Compact', CompactionRequestSchema, request, CompactionResponseSchema, (answer) => {
       if (!request.physical) return `compacted ${at(answer)}`;
       // Physically done, it answers with the revision that there is by then.
@@ -174,7 +239,7 @@ export class Clients {
     const ID = BigInt(100 + this.#number);
     const TTL = BigInt(1 + this.#random.below(8));
     this.#leases.push(ID);
-    this.#judge.leaseEndsMs.set(ID, this.#nowMs() + Number(TTL) * 1000);
+    this.#judge.leaseEndsMs.set(ID, this.#nowMs() + this.#judge.leaseMs(Number(TTL)));
     this.#write('Lease/LeaseGrant', LeaseGrantRequestSchema, { ID, TTL }, LeaseGrantResponseSchema, (answer) => {
       return `granted ${answer.ID} ${answer.TTL} ${at(answer)}`;
     });
@@ -192,13 +257,17 @@ export class Clients {
     const sentMs = this.#nowMs();
     const { leases } = this.#judge.model;
     const alive = leases.get(ID);
+    const dead = this.#judge.model.ended.has(ID);
+    const { term } = this.#judge;
     this.#ask('Lease/LeaseKeepAlive', LeaseKeepAliveRequestSchema, { ID }, (call) => {
       if (call.sent.length === 0) return;
       const { TTL, header } = fromBinary(LeaseKeepAliveResponseSchema, call.sent[0] ?? noBytes);
       if (TTL === 0n) rule(alive === undefined || !leases.has(ID), () => `lease ${ID} lives and is not renewed`);
       else {
-        same(`time to live of ${ID}`, String(TTL), String(alive ?? leases.get(ID)));
-        this.#judge.leaseEndsMs.set(ID, sentMs + Number(TTL) * 1000);
+        rule(!dead, () => `lease ${ID} had ended and is renewed`);
+        same(`time to live of ${ID}`, String(TTL), String(alive ?? leases.get(ID) ?? TTL));
+        const promised = this.#judge.leads(Number(header?.raftTerm ?? 0n), term);
+        if (promised) this.#judge.leaseEndsMs.set(ID, sentMs + this.#judge.leaseMs(Number(TTL)));
       }
       this.#judge.saw(revisionOf({ header }), 0);
       call.cancel();
@@ -207,20 +276,15 @@ export class Clients {
 
   #range(): void {
     const [key, rangeEnd] = this.#someKeys();
-    const asked = this.#judge.seenRevision;
-    const revision = this.#random.oneIn(2) ? 0 : 1 + this.#random.below(asked);
-    const request = {
-      key: utf8(key),
-      rangeEnd,
-      revision: BigInt(revision),
-      serializable: this.#random.oneIn(4),
-    };
+    const serializable = this.#random.oneIn(4);
+    const asked = serializable ? 0 : this.#judge.floor;
+    const revision = this.#random.oneIn(2) ? 0 : 1 + this.#random.below(this.#judge.seenRevision);
+    const request = { key: utf8(key), rangeEnd, revision: BigInt(revision), serializable };
     const end = rangeEnd.length === 0 ? undefined : '';
     this.#ask('KV/Range', RangeRequestSchema, request, (call) => {
       const answer = this.#answerOf(call, RangeResponseSchema);
       if (typeof answer === 'string') {
-        const { compacted } = this.#judge.model.store;
-        rule(revision > 0 && revision < compacted, () => `range at ${revision} of ${compacted}: ${answer}`);
+        this.#refusedRevision(revision, serializable, answer);
       } else if (answer !== undefined) {
         this.#judge.saw(revisionOf(answer), asked);
         this.#judge.read(key, end, revision || revisionOf(answer), rangeLine(answer.kvs.map(kvLine)));
@@ -228,13 +292,20 @@ export class Clients {
     });
   }
 
+  #refusedRevision(revision: number, local: boolean, refusal: string): void {
+    // Of a member that lags, what others have answered already may be the future.
+    if (local && refusal.endsWith(errors.futureRevision.text)) return;
+    const { compacted } = this.#judge.model.store;
+    const rightly = revision > 0 && revision < compacted && refusal.endsWith(errors.compacted.text);
+    rule(rightly, () => `range at ${revision} of ${compacted}: ${refusal}`);
+  }
+
   #hash(): void {
-    const asked = this.#judge.seenRevision;
-    const revision = this.#random.oneIn(2) ? 0 : 1 + this.#random.below(asked);
+    const revision = this.#random.oneIn(2) ? 0 : 1 + this.#random.below(this.#judge.seenRevision);
     this.#ask('Maintenance/HashKV', HashKVRequestSchema, { revision: BigInt(revision) }, (call) => {
       const answer = this.#answerOf(call, HashKVResponseSchema);
       if (answer === undefined || typeof answer === 'string') return;
-      this.#judge.saw(revisionOf(answer), asked);
+      this.#judge.saw(revisionOf(answer), 0);
       this.#judge.hash(Number(answer.hashRevision), Number(answer.compactRevision), answer.hash);
     });
   }
@@ -244,7 +315,7 @@ export class Clients {
     const start = this.#random.oneIn(2) ? 0 : 1 + this.#random.below(this.#judge.seenRevision + 1);
     const watch = new WatchClient(this.#judge, { key, end: rangeEnd.length === 0 ? undefined : '' }, start);
     this.watches.push(watch);
-    if (this.#host !== undefined) watch.open(this.#host);
+    this.#openWatch(watch);
   }
 
   /** A key alone, or it and all behind it. */
@@ -269,6 +340,7 @@ export class Clients {
     line: (answer: MessageShape<A>) => string,
   ): void {
     const number = ++this.#number;
+    this.#judge.asks(number);
     this.#ask(
       name,
       schema,
@@ -288,11 +360,17 @@ export class Clients {
     answered: (call: RecordingCall) => void,
     number = 0,
   ): void {
-    const call = this.#host?.call(`/etcdserverpb.${name}`);
-    if (call === undefined) return;
-    this.#asked.push({ call, answered });
+    if (this.#hosts.length === 0) return;
+    const host = this.#random.pick(this.#hosts);
+    const headers = this.#random.oneIn(4) ? askForLeader : {};
+    const patient = !this.#random.oneIn(5);
+    const untilMs = this.#nowMs() + (patient ? Number.POSITIVE_INFINITY : this.#random.below(patienceMs));
     const bytes = toBinary(schema, create(schema, request));
-    call.write(number === 0 ? bytes : concatBytes([bytes, numbered(number)]));
+    this.#reach(host, () => {
+      const call = host.call(`/etcdserverpb.${name}`, headers);
+      this.#asked.push({ host, call, answered, untilMs });
+      call.write(number === 0 ? bytes : concatBytes([bytes, numbered(number)]));
+    });
   }
 
   /** The refusal as a line, or undefined when nobody knows what came of it. */

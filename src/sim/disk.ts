@@ -103,15 +103,18 @@ export class SimDisk implements Disk {
 
   /** Answers one of the calls that are under way; false when there is none. */
   turn(): boolean {
-    const soon = this.#soon.shift();
-    if (soon !== undefined) {
-      soon();
-      return true;
-    }
+    if (this.runSoon()) return true;
     if (this.#queue.length === 0) return false;
     const [answer] = this.#queue.splice(this.#random.below(this.#queue.length), 1);
     answer?.();
     return true;
+  }
+
+  /** Calls back one who asked for it by `soon`; false when there is none. */
+  runSoon(): boolean {
+    const soon = this.#soon.shift();
+    soon?.();
+    return soon !== undefined;
   }
 
   /** The process is gone, at once; the power stays on, so what was written is there, and of what is under way a random part. */

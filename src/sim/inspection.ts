@@ -23,22 +23,32 @@ import {
   RangeResponseSchema,
 } from '../gen/etcdserverpb/rpc_pb.js';
 import { errors } from '../wire/errors.js';
+import type { SimHost } from './host.js';
 import { type Judge, rule, same } from './judge.js';
 import { kvLine, rangeLine } from './model.js';
 import { WatchClient } from './watch-client.js';
-import type { SimHost } from './world.js';
 
 /** Of more revisions than these, some are asked for. */
 const revisionsMax = 24;
 const everyKey = { key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0) };
 
+/** How time passes while an answer is waited for. */
+export interface Drive {
+  until(holds: () => boolean, what: string): void;
+  settle(): void;
+  /** Has the process do something. */
+  reach(act: () => void): void;
+}
+
 export class Inspection {
   readonly #host: SimHost;
+  readonly #drive: Drive;
   readonly #judge: Judge;
   readonly #random: Random;
 
-  constructor(host: SimHost, judge: Judge, random: Random) {
+  constructor(host: SimHost, judge: Judge, random: Random, drive: Drive = host) {
     this.#host = host;
+    this.#drive = drive;
     this.#judge = judge;
     this.#random = random;
   }
@@ -46,7 +56,7 @@ export class Inspection {
   /** The member is at rest: all that is in its log is applied. */
   run(): void {
     const judge = this.#judge;
-    judge.follow(this.#host.assembled.member.applied);
+    judge.follow(this.#host);
     same('applied', String(judge.model.applied), String(judge.lastIndex));
     rule(judge.revision >= judge.seenRevision, () => `revision ${judge.revision} is below ${judge.seenRevision}`);
     this.#leases();
@@ -121,10 +131,10 @@ export class Inspection {
   #watch(): void {
     const judge = this.#judge;
     const watch = new WatchClient(judge, { key: '', end: '' }, Math.max(1, judge.model.store.compacted));
-    watch.open(this.#host);
-    this.#host.settle();
-    judge.follow(this.#host.assembled.member.applied);
-    watch.listen(this.#host);
+    this.#drive.reach(() => watch.open(this.#host));
+    this.#drive.settle();
+    judge.follow(this.#host);
+    watch.listen();
     rule(watch.caughtUp, () => 'a watch from the oldest revision is not told of all');
     watch.close();
   }
@@ -138,9 +148,9 @@ export class Inspection {
   ): MessageShape<A> | string {
     const host = this.#host;
     const call = host.call(`/etcdserverpb.${name}`);
-    call.write(toBinary(schema, create(schema, request)));
-    host.until(() => call.ended, `an answer to ${name}`);
-    this.#judge.follow(host.assembled.member.applied);
+    this.#drive.reach(() => call.write(toBinary(schema, create(schema, request))));
+    this.#drive.until(() => call.ended, `an answer to ${name}`);
+    this.#judge.follow(host);
     const { status, sent } = call;
     return status?.code === 0 ? fromBinary(answers, sent[0] ?? noBytes) : (status?.text ?? '');
   }

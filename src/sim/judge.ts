@@ -1,18 +1,17 @@
 /**
- * The judge: sees all that goes to the log, keeps a plain model of it, and holds every answer and every restart against that.
+ * What judges have in common: a plain model of what the log says, against which every answer that a client gets is held.
  *
- *     nothing acknowledged is lost     a log that is read again reaches at least to the last entry that was applied
- *     nothing is invented              each entry read is the one that was written, in its place
- *     revisions never go back          no answer is from before what was answered when it was asked for
+ *     an acknowledged write     is in the log, once, and came to what the model says
+ *     a refused one             is in the log with that outcome, or never
+ *     revisions                 no answer is from before what was there when it was asked for, and none from the future
+ *     leases                    none ends before the last promise made of it
+ *
+ * Where the log comes from is told by who extends it: `solo-judge.ts`, `cluster-judge.ts`.
  */
-import { equalBytes } from '../base/bytes.js';
 import type { InternalRaftRequest } from '../gen/etcdserverpb/raft_internal_pb.js';
-import type { RecoveredLog } from '../member/assembly.js';
-import type { WalBatch } from '../member/world.js';
 import type { Fact } from '../mvcc/naive-store.js';
-import type { Entry } from '../wire/raftpb/types.js';
-import { decodeRequest, everything, factLine, Model, rangeLine } from './model.js';
-import type { Witness } from './world.js';
+import type { SimHost } from './host.js';
+import { everything, factLine, Model, rangeLine } from './model.js';
 
 /** A rule that was broken. */
 export class Verdict extends Error {
@@ -30,7 +29,7 @@ export function same(what: string, found: string, wanted: string): void {
 /** Clients put their requests' numbers into a field that no etcd knows: it goes into the log as it came. */
 export const numberField = 15_000;
 
-export class Judge implements Witness {
+export abstract class Judge {
   readonly model = new Model();
   /** The newest revision that anybody was told of. */
   seenRevision = 1;
@@ -40,64 +39,65 @@ export class Judge implements Witness {
   readonly hashes = new Map<string, number>();
   /** Leases that the member ended by itself. */
   expired = 0;
-  readonly #nowMs: () => number;
-  /** Entry i + 1 at i: all that was ever handed to the log and not found missing later. */
-  readonly #entries: Entry[] = [];
-  readonly #indexOf = new Map<number, number>();
-  #lastNumber = 0;
+  protected readonly nowMs: () => number;
+  protected readonly indexOf = new Map<number, number>();
+  readonly #refused = new Map<number, string>();
+  readonly #askedAfter = new Map<number, number>();
 
   constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
+    this.nowMs = nowMs;
   }
 
-  get lastIndex(): number {
-    return this.#entries.length;
+  /** The end of the log, as far as it is known. */
+  abstract get lastIndex(): number;
+
+  /** Catches up with what `host` has applied, before its answers are judged. */
+  abstract follow(host: SimHost): void;
+
+  /** Whether a leader that answered in `term`, asked when the newest one was `askedIn`, spoke for the cluster. */
+  leads(_term: number, _askedIn: number): boolean {
+    return true;
+  }
+
+  /** The newest term that has a leader. */
+  get term(): number {
+    return 0;
   }
 
   get revision(): number {
     return this.model.store.revision;
   }
 
-  appended({ entries }: WalBatch): void {
-    for (const entry of entries) {
-      same('index of an entry', String(entry.index), String(this.#entries.length + 1));
-      this.#entries.push(entry);
-      const request = decodeRequest(entry);
-      if (request !== undefined) this.#note(entry.index, request);
-    }
+  /** For so long is a lease of `seconds` promised, whatever the clock by which it is measured. */
+  leaseMs(seconds: number): number {
+    return seconds * 1000;
   }
 
-  recovered({ snapshot, entries }: RecoveredLog): void {
-    const { applied } = this.model;
-    const last = entries.at(-1)?.index ?? snapshot.index;
-    rule(last >= applied, () => `lost: entries ${last + 1} to ${applied} were applied and are not in the log`);
-    entries.forEach((entry, at) => {
-      same('index of an entry read', String(entry.index), String(snapshot.index + 1 + at));
-      const written = this.#entries[entry.index - 1];
-      const equal = written?.term === entry.term && written.type === entry.type && equalBytes(written.data, entry.data);
-      rule(equal, () => `invented: entry ${entry.index} was never written so`);
-    });
-    rule(last <= this.#entries.length, () => `invented: the log reaches to ${last}`);
-    this.#entries.length = last;
+  /** What is asked for now may not be answered from before this revision. */
+  get floor(): number {
+    return this.seenRevision;
   }
 
-  /** The member has applied entries up to here. */
-  follow(applied: number): void {
-    rule(applied <= this.#entries.length, () => `applied ${applied}, and the log ends at ${this.#entries.length}`);
-    while (this.model.applied < applied) this.model.apply(this.#entries[this.model.applied] as Entry);
+  /** A write is asked for: its entry comes after all that was applied by now. */
+  asks(number: number): void {
+    this.#askedAfter.set(number, this.model.applied);
   }
 
   /** A write was answered with `line`. */
   answered(number: number, line: string): void {
-    const index = this.#indexOf.get(number);
-    rule(index !== undefined && index <= this.model.applied, () => `${line} answers what is not in the log`);
+    const index = this.indexOf.get(number);
+    if (index === undefined && line.startsWith('refused')) {
+      this.#refused.set(number, line);
+      return;
+    }
+    rule(index !== undefined && index <= this.model.applied, () => `${line} answers what is not in the log: ${number}`);
     same(`request ${number}`, line, this.outcomeOf(number));
     this.seenRevision = Math.max(this.seenRevision, Number(/@(\d+)$/.exec(line)?.[1] ?? 0));
   }
 
   /** What the model says of a request. */
   outcomeOf(number: number): string {
-    return this.model.outcomes[this.#indexOf.get(number) ?? 0] ?? '';
+    return this.model.outcomes[this.indexOf.get(number) ?? 0] ?? '';
   }
 
   /** Some answer named `revision`; `asked` is the newest one that was known when it was asked for. */
@@ -119,8 +119,15 @@ export class Judge implements Witness {
 
   /** What a watch on `[key, end)` delivers of revisions `from` to `to`. */
   events(key: string, end: string | undefined, from: number, to: number): Fact[] {
-    const inside = (each: string) => (end === undefined ? each === key : each >= key && (end === '' || each < end));
-    return this.model.history.filter((fact) => inside(fact.key) && fact.main >= from && fact.main <= to);
+    const { history } = this.model;
+    const met: Fact[] = [];
+    for (let at = placeOf(history, from); at < history.length; at++) {
+      const fact = history[at] as Fact;
+      if (fact.main > to) break;
+      const inside = end === undefined ? fact.key === key : fact.key >= key && (end === '' || fact.key < end);
+      if (inside) met.push(fact);
+    }
+    return met;
   }
 
   /** Where nothing is alive etcd's hash takes in what a compaction has not got round to dropping, and so changes as it goes on. */
@@ -132,22 +139,39 @@ export class Judge implements Witness {
     same(`hash at ${place}`, String(hash), String(before));
   }
 
-  #note(index: number, request: InternalRaftRequest): void {
+  /** A request has come into the log, written at `atMs`. */
+  protected note(index: number, request: InternalRaftRequest, atMs: number): number | undefined {
     const number = numberOf(request);
     if (number === undefined) {
-      if (request.leaseRevoke !== undefined) this.#expired(request.leaseRevoke.ID);
-      return;
+      if (request.leaseRevoke !== undefined) this.#expired(request.leaseRevoke.ID, atMs);
+      return undefined;
     }
-    rule(number > this.#lastNumber, () => `request ${number} comes after ${this.#lastNumber}`);
-    this.#lastNumber = number;
-    this.#indexOf.set(number, index);
+    const refused = this.#refused.get(number);
+    rule(refused === undefined, () => `request ${number} was ${refused}, and is in the log`);
+    const before = this.indexOf.get(number);
+    rule(before === undefined, () => `request ${number} is in the log twice: at ${before} and ${index}`);
+    const after = this.#askedAfter.get(number) ?? 0;
+    rule(index > after, () => `request ${number} is at ${index}, and was asked for after ${after} was applied`);
+    this.indexOf.set(number, index);
+    return number;
   }
 
-  #expired(lease: bigint): void {
+  #expired(lease: bigint, atMs: number): void {
     this.expired++;
     const endsMs = this.leaseEndsMs.get(lease) ?? 0;
-    rule(this.#nowMs() >= endsMs, () => `lease ${lease} ends at ${this.#nowMs()} ms, and not at ${endsMs} ms`);
+    rule(atMs >= endsMs, () => `lease ${lease} ends at ${atMs} ms, and not at ${endsMs} ms`);
   }
+}
+
+/** Where facts of revision `main` begin. */
+function placeOf(history: readonly Fact[], main: number): number {
+  let [low, high] = [0, history.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((history[middle] as Fact).main < main) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function numberOf({ put, deleteRange, txn, compaction, leaseGrant, leaseRevoke }: InternalRaftRequest) {

@@ -8,9 +8,11 @@ import { Random } from '../base/random.js';
 import { Clients } from './clients.js';
 import { type CrashMode, SimCrash } from './disk.js';
 import type { Fault } from './faults.js';
+import { SimHost } from './host.js';
 import { Inspection } from './inspection.js';
-import { Judge, rule } from './judge.js';
-import { SimHost, SimWorld, type WorldOptions } from './world.js';
+import { rule } from './judge.js';
+import { SoloJudge } from './solo-judge.js';
+import { SimWorld, type WorldOptions } from './world.js';
 
 const modes: readonly CrashMode[] = ['drop', 'keep', 'tear'];
 /** What tears finds most. */
@@ -43,7 +45,7 @@ type Life = { readonly host: SimHost } | 'crashed';
 class Run {
   readonly random: Random;
   readonly world: SimWorld;
-  readonly judge: Judge;
+  readonly judge: SoloJudge;
   readonly clients: Clients;
   crashes = 0;
 
@@ -51,25 +53,27 @@ class Run {
     this.random = new Random(seed);
     this.world = new SimWorld(this.random.fork(), worldOptions(this.random.fork(), fault));
     const nowMs = () => this.world.nowMs;
-    this.judge = new Judge(nowMs);
+    this.judge = new SoloJudge(nowMs);
     this.clients = new Clients(this.random.fork(), this.judge, nowMs);
   }
 
   /** Starts a process and works for some turns, unless the power fails at the disk's call `crashAt`, counted from here. */
   live(turns: number, crashAt: number, inspect: boolean): Life {
     const { world, clients } = this;
+    let host: SimHost | undefined;
     world.disk.crashAtCall = world.disk.calls + crashAt;
     try {
-      const host = new SimHost(world, this.judge);
-      host.until(() => host.ready, 'a member that serves');
-      clients.meet(host);
-      if (inspect) this.inspect(host);
-      for (let turn = 0; turn < turns; turn++) this.#turn(host);
-      return { host };
+      const begun = new SimHost(world, this.judge);
+      host = begun;
+      begun.until(() => begun.ready, 'a member that serves');
+      clients.meet(begun);
+      if (inspect) this.inspect(begun);
+      for (let turn = 0; turn < turns; turn++) this.#turn(begun);
+      return { host: begun };
     } catch (error) {
       if (!(error instanceof SimCrash)) throw error;
       // What was answered before the power failed was answered.
-      clients.listen();
+      if (host !== undefined) clients.listen(host);
       return 'crashed';
     }
   }
@@ -77,7 +81,7 @@ class Run {
   #turn(host: SimHost): void {
     this.clients.act();
     host.turn();
-    this.clients.listen();
+    this.clients.listen(host);
   }
 
   inspect(host: SimHost): void {
@@ -107,7 +111,7 @@ class Run {
   #outliveLeases(host: SimHost): void {
     this.world.nowMs += 20_000;
     host.until(() => {
-      this.clients.listen();
+      this.clients.listen(host);
       return this.judge.model.leases.size === 0 && host.atRest;
     }, 'the end of all leases');
   }
@@ -116,7 +120,7 @@ class Run {
   #rest(host: SimHost): void {
     const { clients, judge } = this;
     host.until(() => {
-      clients.listen();
+      clients.listen(host);
       return !clients.waiting && host.atRest && clients.watches.every((watch) => watch.caughtUp);
     }, 'clients that have been answered');
     rule(judge.revision === host.assembled.member.revision, () => 'revisions differ at the end');

@@ -50,6 +50,8 @@ export class Model {
   /** All facts ever, in order. */
   readonly history: Fact[] = [];
   readonly leases = new Map<bigint, number>();
+  /** Leases that were granted and are no more. */
+  readonly ended = new Set<bigint>();
   /** Entries up to here are done. */
   applied = 0;
   /** By index: what the request came to. */
@@ -140,6 +142,7 @@ export class Model {
     if (this.leases.has(ID)) return refusal('leaseExists');
     const seconds = Math.max(Number(TTL), ttlSecondsMin);
     this.leases.set(ID, seconds);
+    this.ended.delete(ID);
     return `granted ${ID} ${seconds} @${this.store.revision}`;
   }
 
@@ -148,6 +151,7 @@ export class Model {
     for (const key of this.keysOf(id)) this.store.delete(key, undefined);
     this.store.end();
     this.leases.delete(id);
+    this.ended.add(id);
     return `revoked @${this.store.revision}`;
   }
 

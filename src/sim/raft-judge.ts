@@ -5,6 +5,7 @@
  * for granted: one vote a term, no promise before it is stored, a commit that a quorum has stored, reads that miss nothing.
  */
 import { check } from '../base/check.js';
+import { crc32c } from '../base/crc32c.js';
 import { type MemberId, noMember } from '../base/ids.js';
 import { type Configuration, describeConfiguration } from '../raft/configuration.js';
 import type { MemoryStorage, RawNode } from '../raft/index.js';
@@ -48,6 +49,16 @@ export class Judge {
       this.#committedTerms.push(at === index ? term : 0);
       this.#committedTexts.push('');
       this.#committedIn.push(0);
+    }
+  }
+
+  /** What all nodes begin with, in their logs. */
+  founded(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      this.#committedTerms.push(entry.term);
+      this.#committedTexts.push(textOf(entry));
+      this.#committedIn.push(0);
+      this.committed = entry.index;
     }
   }
 
@@ -212,7 +223,9 @@ export class Judge {
   }
 }
 
-const textOf = (entry: Entry): string => `${entry.type} ${String.fromCharCode(...entry.data)}`;
+function textOf({ type, data }: Entry): string {
+  return `${type} ${data.length < 40 ? String.fromCharCode(...data) : `${data.length} bytes ${crc32c(data)}`}`;
+}
 
 function holds(storage: MemoryStorage, index: number, term: number): boolean {
   const stored = storage.term(index);

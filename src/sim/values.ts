@@ -8,13 +8,15 @@
  */
 import type { Bytes } from '../base/bytes.js';
 import { check } from '../base/check.js';
+import { crc32c } from '../base/crc32c.js';
 import type { Random } from '../base/random.js';
 import { MemoryValues } from '../mvcc/memory-values.js';
+import type { DiskFailure } from '../wire/wal/disk.js';
 import type { CrashMode, SimDisk } from './disk.js';
 import type { Fault } from './faults.js';
 
 type Change = (values: MemoryValues) => void;
-type Kind = 'value' | 'record' | 'lease';
+type Kind = 'value' | 'record' | 'lease' | 'all';
 
 interface Made {
   readonly kind: Kind;
@@ -31,7 +33,10 @@ export class ValuesImage {
 
   keep(): void {
     const lost = this.fault === 'leasesLost' ? 'lease' : undefined;
-    for (const { kind, change } of this.underWay) if (kind !== lost) this.durable.push(change);
+    for (const { kind, change } of this.underWay) {
+      if (kind === 'all') this.durable = [];
+      if (kind !== lost) this.durable.push(change);
+    }
     this.underWay = [];
   }
 
@@ -45,6 +50,8 @@ export class ValuesImage {
   }
 }
 
+/** Each member notes there how far it is itself. */
+const unshared = 'meta';
 /** By the fault that reports a commit early: as many wait for others before they begin. */
 const commitsHeldBack = 8;
 
@@ -54,18 +61,22 @@ export class SimValues extends MemoryValues {
   #gathered: Made[] = [];
   #asked: { readonly changes: readonly Made[]; readonly done: () => void }[] = [];
   #committing = false;
+  #changed: ((digest: number) => void) | undefined;
 
-  constructor(disk: SimDisk, image: ValuesImage) {
+  /** `changed` is told a digest of each change to what all members share. */
+  constructor(disk: SimDisk, image: ValuesImage, changed?: (digest: number) => void) {
     super();
     this.#disk = disk;
     this.#image = image;
     check(image.underWay.length === 0, 'a crash has settled what was under way');
     for (const change of image.durable) change(this);
     this.#gathered = [];
+    this.#changed = changed;
   }
 
   override append(main: number, sub: number, tombstone: boolean, value: Bytes): void {
     super.append(main, sub, tombstone, value);
+    this.#changed?.(crc32c(value, 0, value.length, (main * 16 + sub) * 2 + Number(tombstone)));
     this.#note('value', (values) => MemoryValues.prototype.append.call(values, main, sub, tombstone, value));
   }
 
@@ -77,6 +88,7 @@ export class SimValues extends MemoryValues {
   override setRecord(bucket: string, key: Bytes, value: Bytes): void {
     super.setRecord(bucket, key, value);
     const [ownKey, ownValue] = [key.slice(), value.slice()];
+    if (bucket !== unshared) this.#changed?.(crc32c(value, 0, value.length, crc32c(key)));
     this.#note(bucket === 'lease' ? 'lease' : 'record', (values) =>
       MemoryValues.prototype.setRecord.call(values, bucket, ownKey, ownValue),
     );
@@ -85,6 +97,7 @@ export class SimValues extends MemoryValues {
   override deleteRecord(bucket: string, key: Bytes): void {
     super.deleteRecord(bucket, key);
     const ownKey = key.slice();
+    if (bucket !== unshared) this.#changed?.(crc32c(key) + 1);
     this.#note(bucket === 'lease' ? 'lease' : 'record', (values) =>
       MemoryValues.prototype.deleteRecord.call(values, bucket, ownKey),
     );
@@ -96,6 +109,28 @@ export class SimValues extends MemoryValues {
     this.#gathered = [];
     if (early) this.#disk.soon(done);
     if (!early || this.#asked.length > commitsHeldBack) this.#next();
+  }
+
+  /** Another store's content comes in the place of all that is here, whole or not at all; `done` when it is durable. */
+  replaceAll(other: MemoryValues, done: () => void): void {
+    check(!this.#committing && this.#asked.length === 0, 'no commit is under way when all is replaced');
+    const image = this.#image;
+    this.#gathered = [];
+    this.#committing = true;
+    image.underWay = [{ kind: 'all', change: (values) => values.replace(other) }];
+    const ended = (failure: DiskFailure | undefined) => {
+      if (failure !== undefined) throw failure;
+      this.#committing = false;
+      this.replace(other);
+      done();
+    };
+    this.#disk.later('commit', '/values', ended, () => image.keep());
+  }
+
+  replaceAllNow(other: MemoryValues): void {
+    this.replace(other);
+    this.#image.underWay = [{ kind: 'all', change: (values) => values.replace(other) }];
+    this.#image.keep();
   }
 
   #note(kind: Kind, change: Change): void {
@@ -111,12 +146,16 @@ export class SimValues extends MemoryValues {
     const image = this.#image;
     image.underWay = asked.flatMap(({ changes }) => changes);
     const place = '/values';
-    const ended = () => {
+    const ended = (failure: DiskFailure | undefined) => {
+      if (failure !== undefined) throw failure;
       this.#committing = false;
       for (const { done } of asked) done();
       this.#next();
     };
-    const written = () => this.#disk.later('commit', place, ended, () => image.keep());
+    const written = (failure: DiskFailure | undefined) => {
+      if (failure !== undefined) throw failure;
+      this.#disk.later('commit', place, ended, () => image.keep());
+    };
     this.#disk.later('writeValues', place, written, () => {});
   }
 }

@@ -7,9 +7,10 @@ import { noBytes, utf8 } from '../base/bytes.js';
 import { WatchRequestSchema, type WatchResponse, WatchResponseSchema } from '../gen/etcdserverpb/rpc_pb.js';
 import { type Event, Event_EventType as EventType } from '../gen/mvccpb/kv_pb.js';
 import type { RecordingCall } from '../rpc/recording-call.js';
+import { grpcCode } from '../wire/grpc/service.js';
+import type { SimHost } from './host.js';
 import { type Judge, rule, same } from './judge.js';
 import { factLine, kvLine } from './model.js';
-import type { SimHost } from './world.js';
 
 export interface WatchedKeys {
   readonly key: string;
@@ -26,6 +27,8 @@ export class WatchClient {
   #next: number;
   #call: RecordingCall | undefined;
   #read = 0;
+  /** Whom it asks; undefined when that one is gone. */
+  host: SimHost | undefined;
 
   constructor(judge: Judge, keys: WatchedKeys, next: number) {
     this.#judge = judge;
@@ -38,33 +41,42 @@ export class WatchClient {
     return this.#next > 0 && this.#missing(this.#judge.revision).length === 0;
   }
 
-  open(host: SimHost): void {
+  open(host: SimHost, headers: Readonly<Record<string, string>> = {}): void {
+    // Meanwhile it may have gone elsewhere.
+    if (this.host !== host && this.host !== undefined) return;
+    this.#call?.cancel();
+    this.host = host;
     const { key, end } = this.#keys;
     const rangeEnd = end === undefined ? noBytes : Uint8Array.of(0);
     const value = { key: utf8(key), rangeEnd, startRevision: BigInt(this.#next), progressNotify: true };
     this.#read = 0;
-    this.#call = host.call('/etcdserverpb.Watch/Watch');
+    this.#call = host.call('/etcdserverpb.Watch/Watch', headers);
     this.#send({ case: 'createRequest', value });
   }
 
-  askProgress(): void {
-    this.#send({ case: 'progressRequest', value: {} });
+  askProgress(host: SimHost): void {
+    if (this.host === host) this.#send({ case: 'progressRequest', value: {} });
   }
 
-  close(): void {
-    this.#call?.cancel();
+  /** Nobody listens any more; a process that is gone need not be told. */
+  close(told = true): void {
+    if (told) this.#call?.cancel();
     this.#call = undefined;
+    this.host = undefined;
   }
 
-  listen(host: SimHost): void {
+  listen(): void {
+    const { host } = this;
     const call = this.#call;
-    if (call === undefined) return;
+    if (call === undefined || host === undefined) return;
     for (; this.#read < call.sent.length; this.#read++) {
       const answer = fromBinary(WatchResponseSchema, call.sent[this.#read] ?? noBytes);
       if (answer.canceled) return this.#startAnew(answer, host);
       this.#hear(answer);
     }
-    rule(!call.ended, () => `a watch ended: ${call.status?.text}`);
+    if (!call.ended) return;
+    rule(call.status?.code === grpcCode.unavailable, () => `a watch ended: ${call.status?.text}`);
+    this.close(false);
   }
 
   #hear({ header, created, events }: WatchResponse): void {

@@ -1,16 +1,23 @@
 /** Log and values of a member in its data directory, each opened or made. */
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { check } from '../base/check.js';
 import type { DiskCounters } from '../base/counters.js';
 import type { Log } from '../base/log.js';
+import { appliedKey, readRecordedNumber } from '../member/applier.js';
 import { emptyLog, type RecoveredLog } from '../member/assembly.js';
 import { makeDataDirectory } from '../wire/wal/data-directory.js';
 import { decodeMetadata, metadataBytes } from '../wire/wal/records.js';
 import { SnapDirectory } from '../wire/wal/snap-directory.js';
+import { snapDbName } from '../wire/wal/snap-file.js';
 import { checksum } from './checksum.js';
 import { NodeDisk } from './disk.js';
 import { loadIndex, saveIndex } from './index-checkpoint.js';
 import { ReceivedDatabase } from './received-database.js';
+import { restoreValues } from './restore-values.js';
 import type { Identity, Storage } from './storage.js';
+import { settleReplacement } from './values/replacement.js';
 import { openStoredValues } from './values/stored-values.js';
 import { diskFailedExitCode, logExists, startWal } from './wal.js';
 
@@ -63,9 +70,30 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => P
   };
   const path = folders.values;
   const beganMs = performance.now();
-  const values = openStoredValues(path, {
-    onFatal: (cause) => fatal('the value store cannot be written; stopping', cause),
-  });
+  const valueOptions = { onFatal: (cause: unknown) => fatal('the value store cannot be written; stopping', cause) };
+  settleReplacement(path);
+  const values = openStoredValues(path, valueOptions);
+  let restoring: Promise<void> = Promise.resolve();
+  const databaseOf = (index: number) => join(folders.snap, snapDbName(index));
+  const restore = async (index: number) => {
+    const database = databaseOf(index);
+    await restoreValues({ values, folder: path, options: valueOptions, path: database, index });
+    // Its content is in the values for good.
+    await rm(database, { force: true });
+  };
+  const recorded = readRecordedNumber(values, appliedKey);
+  const from = wal.snapshot.index;
+  if (recorded < from) {
+    // The end came after the log rested on a snapshot that was received, and before the values did.
+    if (!existsSync(databaseOf(from))) {
+      throw new Error(
+        `database file (${path} index ${recorded}) does not match with snapshot (index ${from}): ` +
+          "failed to find database snapshot file (snap: snapshot file doesn't exist)",
+      );
+    }
+    await restore(from);
+    log.info('restored values from a received snapshot', { 'snapshot-index': from });
+  }
   log.info('opened backend db', { path, took: millisecondsText(performance.now() - beganMs) });
   let recovered: RecoveredLog = {
     snapshot: wal.snapshot,
@@ -99,6 +127,9 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => P
       });
     },
     receiveDatabase: (index) => new ReceivedDatabase(folders.snap, index, counters),
+    restore(index, done) {
+      restoring = restore(index).then(done, (cause: unknown) => fatal('failed to open snapshot backend', cause));
+    },
     release: (index) => writer.release(index),
     defragment: (done) => values.defragment(() => done(undefined)),
     close: (hardState) =>
@@ -106,7 +137,7 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => P
         // The member has stopped, and did not ask for what is written now.
         persisted = () => {};
         if (hardState !== undefined) writer.append({ entries: [], hardState, snapshot: undefined, mustSync: false });
-        stop(() => resolve(values.close()));
+        stop(() => resolve(restoring.then(() => values.close())));
       }),
   };
 }

@@ -164,7 +164,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     release: (index) => storage.release(index),
     send: (to, message) => peers.send(to, message),
     sendSnapshot: (to, message, dump, done) => peers.sendSnapshot(to, message, dump, done),
-    restore: () => {},
+    restore: (index, done) => storage.restore(index, done),
     peers,
     values: storage.values,
   };

@@ -1,5 +1,6 @@
 /** Where a member's log and values are: on disk, or in memory for tests and throw-away members. */
 import type { Bytes } from '../base/bytes.js';
+import { check } from '../base/check.js';
 import type { ClusterId, MemberId } from '../base/ids.js';
 import { emptyLog, type RecoveredLog } from '../member/assembly.js';
 import type { WalBatch } from '../member/world.js';
@@ -41,6 +42,8 @@ export interface Storage {
   saveSnapshot(snapshot: Snapshot, done: () => void): void;
   /** Takes in the database of the snapshot at `index`, for `World.restore` to be made of. */
   receiveDatabase(index: number): DatabaseIntake;
+  /** Puts the database received for the snapshot at `index` in the place of all values; see `World.restore`. */
+  restore(index: number, done: () => void): void;
   /** Segments of the log that end at or before `index` are not needed any more. */
   release(index: number): void;
   /** Rewrites the values without what is no longer held, while they are read. `failed` says why, in one line. */
@@ -90,6 +93,7 @@ export function memoryStorage(identity: Identity): Storage {
     },
     saveSnapshot: (_snapshot, done) => setImmediate(done),
     receiveDatabase: memoryIntake,
+    restore: () => check(false, 'a member in memory is alone, so nobody sends it a snapshot'),
     release() {},
     defragment: (done) => setImmediate(done, undefined),
     close: async () => {},

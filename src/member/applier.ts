@@ -71,6 +71,10 @@ export class Applier implements Checkpointed {
     this.confState = from.confState;
   }
 
+  get position(): AppliedPosition {
+    return { index: this.applied, term: this.appliedTerm, confState: this.confState };
+  }
+
   get changes(): number {
     return this.applied + this.#machine.compactionSlices;
   }

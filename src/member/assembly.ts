@@ -35,6 +35,7 @@ import { ClusterEvents } from './cluster-events.js';
 import { decodeConfState } from './conf-state-record.js';
 import { Departure } from './departure.js';
 import { Downgrades } from './downgrades.js';
+import { beginDump } from './dump.js';
 import { Duties } from './duties.js';
 import { LeaderTransfer } from './leader-transfer.js';
 import { LeaseDuties } from './lease-duties.js';
@@ -46,6 +47,7 @@ import { loadMembers } from './recorded-members.js';
 import { RequestIds } from './request-ids.js';
 import { Restoring } from './restoring.js';
 import { Roster } from './roster.js';
+import { SnapshotSends } from './snapshot-sends.js';
 import { StorageVersion } from './storage-version.js';
 import type { World } from './world.js';
 
@@ -146,6 +148,13 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     preVote: options.preVote,
     logger: raftLogger(log.named('raft')),
   });
+  const snapshotSends = new SnapshotSends({
+    world,
+    applier,
+    log,
+    beginDump: () => beginDump(values, { ...applier.position, revision: store.revision }),
+    report: (to, arrived) => member.snapshotSent(to, arrived),
+  });
   const ids = new RequestIds(options.memberId, world.wallMs());
   const checkpoints: Checkpoints = new Checkpoints(options, {
     world,
@@ -154,6 +163,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     snapshotIndex: recovered.snapshot.index,
     persistSnapshot: (snapshot, durable) => member.persistSnapshot(snapshot, durable),
     commitSeconds: counters.disk.commitSeconds,
+    neededAfter: () => Math.min(member.neededAfter(), snapshotSends.neededAfter()),
   });
   const hub = new WatchHub(store);
   store.listener = hub;
@@ -179,6 +189,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     members,
     checkpoints,
     restoring,
+    snapshotSends,
     ids,
     log,
     counters: counters.server,

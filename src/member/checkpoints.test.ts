@@ -20,7 +20,11 @@ const limits = {
 };
 
 /** Applies `count` entries, and answers the most bytes that were held and the snapshots that were taken. */
-function run(voters: readonly bigint[], count: number): { readonly bytesMax: number; readonly snapshots: number[] } {
+function run(
+  voters: readonly bigint[],
+  count: number,
+  neededAfter = Number.POSITIVE_INFINITY,
+): { readonly bytesMax: number; readonly snapshots: number[] } {
   const storage = new MemoryStorage();
   const values = new MemoryValues();
   const confState = { ...emptyConfState, voters: voters as (typeof emptyConfState)['voters'] };
@@ -51,6 +55,7 @@ function run(voters: readonly bigint[], count: number): { readonly bytesMax: num
     snapshotIndex: 0,
     persistSnapshot,
     commitSeconds,
+    neededAfter: () => neededAfter,
   });
   let bytesMax = 0;
   for (let index = 1; index <= count; index++) {
@@ -73,6 +78,12 @@ test('a member alone keeps nothing behind a snapshot', () => {
 test('one with followers keeps what they may still need, up to half of the limit', () => {
   const { bytesMax, snapshots } = run([1n, 2n, 3n], 1000);
   ok(bytesMax <= logBytesMax + 20 * entryBytes, `${bytesMax} bytes`);
+  ok(snapshots.length > 20 && snapshots.length < 40, `${snapshots.length} snapshots`);
+});
+
+test('for one who is behind more is kept, within bounds, and snapshots do not follow each other for it', () => {
+  const { bytesMax, snapshots } = run([1n, 2n, 3n], 1000, 10);
+  ok(bytesMax > 3 * logBytesMax && bytesMax <= 5 * logBytesMax, `${bytesMax} bytes`);
   ok(snapshots.length > 20 && snapshots.length < 40, `${snapshots.length} snapshots`);
 });
 

@@ -24,6 +24,10 @@ export interface CheckpointLimits {
   readonly commitEntries: number;
 }
 
+/** What is kept for a follower that is behind, but on its way: so many times what is kept anyway, in bytes and in entries. */
+const awaitedFactor = 4;
+const awaitedCatchUps = 20;
+
 /** The state whose durability is at stake. */
 export interface Checkpointed {
   readonly applied: number;
@@ -50,7 +54,10 @@ export class Checkpoints {
   readonly #storage: MemoryStorage;
   readonly #persistSnapshot: (snapshot: Snapshot, durable: () => void) => void;
   readonly #commitSeconds: Histogram;
+  readonly #neededAfter: () => number;
   #committing = false;
+  /** Bytes of entries in memory that bring the next snapshot before its time: raised where the last one had to leave many. */
+  #bytesMax: number;
   /**
    * From the commit on which a snapshot rests until its position is durable in the log. One at a time: two might be recorded in
    * the wrong order, and the log would be read from the older one, whose entries are gone.
@@ -76,15 +83,19 @@ export class Checkpoints {
       readonly snapshotIndex: number;
       readonly persistSnapshot: (snapshot: Snapshot, durable: () => void) => void;
       readonly commitSeconds: Histogram;
+      /** Followers that are known and within reach hold the log up to here, and will ask for what comes after; `Infinity` for none. */
+      readonly neededAfter: () => number;
     },
   ) {
     this.#limits = limits;
+    this.#bytesMax = limits.logBytesMax;
     this.#world = parts.world;
     this.#state = parts.state;
     this.#storage = parts.storage;
     this.#persistSnapshot = parts.persistSnapshot;
     this.#snapshotIndex = parts.snapshotIndex;
     this.#commitSeconds = parts.commitSeconds;
+    this.#neededAfter = parts.neededAfter;
     this.#recorded = this.#durable = parts.state.applied;
     this.#recordedChanges = parts.state.changes;
   }
@@ -106,7 +117,7 @@ export class Checkpoints {
   }
 
   get #holdsTooMuch(): boolean {
-    return this.#storage.dataBytes > this.#limits.logBytesMax;
+    return this.#storage.dataBytes > this.#bytesMax;
   }
 
   tick(nowMs: number): void {
@@ -178,7 +189,7 @@ export class Checkpoints {
   }
 
   #snapshot(position: Position): void {
-    const { snapshotCount, catchUpEntries, logBytesMax } = this.#limits;
+    const { snapshotCount } = this.#limits;
     if (this.#taking || position.index === this.#snapshotIndex) return;
     if (position.index - this.#snapshotIndex < snapshotCount && !this.#holdsTooMuch) return;
     const before = this.#snapshotIndex;
@@ -197,9 +208,22 @@ export class Checkpoints {
       });
       this.#workEnded();
     });
-    const wanted = hasFollowers(position.confState) ? position.index - catchUpEntries : position.index;
-    const keepFrom = Math.min(position.index, Math.max(wanted, storage.indexBefore(logBytesMax / 2)));
+    this.#compactLog(position);
+  }
+
+  /** Forgets entries in memory that nobody is expected to need, and what there is no room for. */
+  #compactLog({ index, confState }: Position): void {
+    const { catchUpEntries, logBytesMax } = this.#limits;
+    const storage = this.#storage;
+    const needed = Math.min(index, this.#neededAfter());
+    const wanted = hasFollowers(confState) ? Math.min(needed, index - catchUpEntries) : index;
+    // For one who is on the way more is kept than for anybody who may come: a snapshot costs more than memory does.
+    const isAwaited = needed < index;
+    const bytesMax = isAwaited ? logBytesMax * awaitedFactor : logBytesMax / 2;
+    const tooOld = isAwaited ? index - catchUpEntries * awaitedCatchUps : 0;
+    const keepFrom = Math.min(index, Math.max(wanted, tooOld, storage.indexBefore(bytesMax)));
     if (keepFrom >= storage.firstIndex()) storage.compact(keepFrom);
+    this.#bytesMax = Math.max(logBytesMax, storage.dataBytes + logBytesMax / 2);
   }
 }
 

@@ -23,6 +23,7 @@ import {
   entryType,
   type HardState,
   type Message,
+  messageType,
   type Snapshot,
 } from '../wire/raftpb/types.js';
 import { AppliedWaits } from './applied-waits.js';
@@ -38,13 +39,12 @@ import { Proposals } from './proposals.js';
 import { Reads } from './reads.js';
 import type { RequestIds } from './request-ids.js';
 import type { Restoring } from './restoring.js';
+import type { SnapshotSends } from './snapshot-sends.js';
 import { timeoutCause } from './timeout-cause.js';
 import type { World } from './world.js';
 
 /** Committed entries that may wait to be applied before new requests are refused. Source: etcd `maxGapBetweenApplyAndCommitIndex`. */
 const applyGapMax = 5000;
-/** Source: etcd `stopWithDelay` after its own removal is applied. */
-const removedGraceMs = 1000;
 /** No request has this id. */
 const noRequest = -1;
 
@@ -65,6 +65,7 @@ export interface MemberParts {
   readonly members: MembershipBook;
   readonly checkpoints: Checkpoints;
   readonly restoring: Restoring;
+  readonly snapshotSends: SnapshotSends;
   readonly ids: RequestIds;
   readonly log: Log;
   readonly counters: ServerCounters;
@@ -115,7 +116,6 @@ export class Member implements MemberFront {
   #committed = 0;
   /** When this member last began to lead. */
   #electedMs = Number.NEGATIVE_INFINITY;
-  #onRemoved: (graceMs: number) => void = () => {};
 
   readonly #awaited = (idHi: number, idLo: number) => {
     const id = this.#parts.ids.suffixOf(idHi, idLo);
@@ -372,14 +372,20 @@ export class Member implements MemberFront {
     if (!this.#stopped) this.#node.reportUnreachable(id);
   }
 
-  /** A peer says that we are of the cluster no more. */
-  removedByPeer(): void {
-    if (!this.#stopped) this.#onRemoved(0);
+  /** Whether a snapshot for `id` has arrived. */
+  snapshotSent(id: MemberId, arrived: boolean): void {
+    if (!this.#stopped) this.#node.reportSnapshot(id, arrived ? 'finished' : 'failed');
   }
 
-  /** Called when this member was removed from the cluster: it is to stop for good, after `graceMs` in which the others may hear of it. */
-  whenRemoved(tell: (graceMs: number) => void): void {
-    this.#onRemoved = tell;
+  /** As leader: what the slowest follower within reach holds of the log; `Infinity` when there is none. */
+  neededAfter(): number {
+    if (!this.isLeader) return Number.POSITIVE_INFINITY;
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const { id, match, state, recentActive } of this.#node.status().progress) {
+      if (id !== this.memberId && match > 0 && (recentActive || state === 'replicate'))
+        lowest = Math.min(lowest, match);
+    }
+    return lowest;
   }
 
   /** Writes a snapshot's position into the log, in its place among what the log is writing; tells when it is durable. */
@@ -449,7 +455,9 @@ export class Member implements MemberFront {
   }
 
   #send(message: Message): void {
-    if (!this.#stopped && !this.#parts.members.isRemoved(message.to)) this.#world.send(message.to, message);
+    if (this.#stopped || this.#parts.members.isRemoved(message.to)) return;
+    if (message.type === messageType.snap) this.#parts.snapshotSends.send(message);
+    else this.#world.send(message.to, message);
   }
 
   #apply(message: Message): void {
@@ -475,7 +483,7 @@ export class Member implements MemberFront {
     const id = ids.suffixOf(applier.idHi, applier.idLo);
     const success = outcome.kind !== 'refused' || outcome.error === 'compacted';
     this.#timeApply(success);
-    if (entry.type !== entryType.normal) this.#membershipChanged(id, outcome);
+    if (entry.type !== entryType.normal) this.#confChanges.applied(id, outcome);
     else if (id >= 0) this.#settle(id, outcome, success);
     if (outcome.kind === 'refused' && outcome.error === 'noSpace') this.#listener?.appliedWithoutRoom();
   }
@@ -503,11 +511,6 @@ export class Member implements MemberFront {
     const startedMs = this.#proposals.applied(id, outcome);
     if (startedMs < 0) return;
     this.#requestSeconds.observe(this.#parts.applier.field, success, (this.#clockMs - startedMs) / 1000);
-  }
-
-  #membershipChanged(id: number, outcome: Outcome): void {
-    if (id >= 0) this.#confChanges.applied(id, outcome);
-    if (this.#parts.members.isRemoved(this.memberId)) this.#onRemoved(removedGraceMs);
   }
 
   #leadership(leader: MemberId): void {

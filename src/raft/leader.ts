@@ -46,6 +46,11 @@ export function stepLeader(raft: Raft, message: Message): Refusal | undefined {
 function stepFromMember(raft: Raft, from: Progress, message: Message): void {
   switch (message.type) {
     case messageType.appResp:
+      if (message.index > raft.log.lastIndex()) {
+        // No follower can hold what its leader does not. Go's library takes it, and may commit nothing more for it.
+        raft.logger.error(`${raft.name} ignored a MsgAppResp from ${idToHex(from.id)} for index ${message.index}`);
+        return;
+      }
       from.recentActive = true;
       if (message.reject) appendRefused(raft, from, message);
       else appendAccepted(raft, from, message.index);

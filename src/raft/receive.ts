@@ -52,6 +52,13 @@ function isConsistent({ index, logTerm, term, entries }: Message): boolean {
 }
 
 export function receiveHeartbeat(raft: Raft, heartbeat: Message): void {
+  if (heartbeat.commit > raft.log.lastIndex()) {
+    // A leader tells a follower to commit what it knows to match. Either this is no leader's, or this log has lost its end.
+    raft.logger.error(
+      `${raft.name} ignored a MsgHeartbeat from ${idToHex(heartbeat.from)} that commits ${heartbeat.commit}: the log ends at ${raft.log.lastIndex()}; was it damaged, cut off or lost?`,
+    );
+    return;
+  }
   raft.log.commitTo(heartbeat.commit);
   const answer = newMessage(messageType.heartbeatResp, heartbeat.from);
   answer.context = heartbeat.context;

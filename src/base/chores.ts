@@ -16,6 +16,7 @@ export const sliceMs = 2;
 export class Chores {
   /** When each wants its next step. */
   readonly #due = new Map<Chore, number>();
+  #paused = false;
   /** Told when a chore wants to run sooner than `run` last said. */
   #onWake: () => void = () => {};
 
@@ -33,9 +34,20 @@ export class Chores {
     this.#due.delete(chore);
   }
 
+  /** Nothing runs until `resume`: what the chores work on is being replaced. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#onWake();
+  }
+
   /** One slice of each chore that is due; answers after how many milliseconds to call again, `Infinity` when nothing is left to do. */
   run(nowMs: number): number {
     let rest = Number.POSITIVE_INFINITY;
+    if (this.#paused) return rest;
     for (const [chore, due] of [...this.#due]) {
       if (due > nowMs) {
         rest = Math.min(rest, due - nowMs);

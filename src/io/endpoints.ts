@@ -89,7 +89,7 @@ export function endpointsOf(assembled: Assembled, services: MemberServices, opti
   };
 }
 
-function probeOf({ member, members, alarms, store }: Assembled): HealthProbe {
+function probeOf({ member, members, alarms, store, restoring }: Assembled): HealthProbe {
   const someKey = utf8('health');
   return {
     alarms: () => alarms.list(0).map(({ alarm }) => alarm),
@@ -100,7 +100,7 @@ function probeOf({ member, members, alarms, store }: Assembled): HealthProbe {
         store.get(someKey);
         done(undefined);
       };
-      if (consistency === 'serializable') return read();
+      if (consistency === 'serializable') return restoring.whenWhole(read);
       member.readIndex({ confirmed: read, failed: (error) => done(errors[error].text) });
     },
   };

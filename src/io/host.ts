@@ -164,7 +164,12 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     release: (index) => storage.release(index),
     send: (to, message) => peers.send(to, message),
     sendSnapshot: (to, message, dump, done) => peers.sendSnapshot(to, message, dump, done),
-    restore: (index, done) => storage.restore(index, done),
+    restore(index, done) {
+      storage.restore(index, () => {
+        done();
+        turn.begin();
+      });
+    },
     peers,
     values: storage.values,
   };
@@ -231,7 +236,7 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     await close(0);
     // What is applied is made durable, so that the next start has nothing to apply again.
     await new Promise<void>((resolve) => assembled.checkpoints.finish(resolve));
-    await storage.saveIndex(assembled.store);
+    if (!assembled.restoring.active) await storage.saveIndex(assembled.store);
     await storage.close(assembled.member.takeUnwrittenHardState());
     milestones.closed();
   };

@@ -60,11 +60,12 @@ export class Loop {
 
   #endTurn(): void {
     if (this.#stopped) return;
-    const { member, hub, store } = this.#parts;
+    const { member, restoring, hub, store } = this.#parts;
     member.endTurn();
     if (hub.isBehind) this.#chores.wake(this.#catchUp);
     if (!store.compactor.idle) this.#chores.wake(this.#compact);
-    this.#schedule(this.#chores.run(performance.now()));
+    const restMs = this.#chores.run(performance.now());
+    this.#schedule(restoring.wantsStep ? 0 : restMs);
   }
 
   #schedule(restMs: number): void {

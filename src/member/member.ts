@@ -100,6 +100,7 @@ export class Member implements MemberFront {
   #gatheredConfChanges: ConfChange[] = [];
   readonly #logWriter: LogWriter;
   #listener: LeadershipListener | undefined;
+  readonly #tickers: ((nowMs: number) => void)[] = [];
   #stopped = false;
   #driving = false;
   #campaigned = false;
@@ -303,6 +304,12 @@ export class Member implements MemberFront {
     if (this.#reads.shouldAskAgain(now)) this.askReadsAgain();
     this.endTurn();
     this.#parts.checkpoints.tick(now);
+    for (const tell of this.#tickers) tell(now);
+  }
+
+  /** Called once in a heartbeat interval. */
+  onTick(tell: (nowMs: number) => void): void {
+    this.#tickers.push(tell);
   }
 
   #expire(nowMs: number): void {

@@ -55,6 +55,7 @@ export class Restoring {
   #snapshot: Snapshot | undefined;
   #installed: () => void = () => {};
   #loader: StoreLoader | undefined;
+  #waiting: (() => void)[] = [];
 
   constructor(parts: RestoringParts) {
     this.#parts = parts;
@@ -72,6 +73,12 @@ export class Restoring {
 
   follow(follower: RestoringFollower): void {
     this.#followers.push(follower);
+  }
+
+  /** Runs `then` when the store can be looked at: now, or when it is whole again, in the order of asking. */
+  whenWhole(then: () => void): void {
+    if (this.active) this.#waiting.push(then);
+    else then();
   }
 
   /** The log rests on `snapshot` for good; the database that came with it is on the disk. */
@@ -119,6 +126,9 @@ export class Restoring {
     log.info('applied snapshot', this.#fields(snapshot));
     this.#installed();
     for (const follower of this.#followers) follower.ended();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const then of waiting) then();
   }
 
   #fields({ metadata }: Snapshot) {

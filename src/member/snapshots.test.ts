@@ -12,6 +12,7 @@ import {
   LeaseGrantRequestSchema,
   PutRequestSchema,
 } from '../gen/etcdserverpb/rpc_pb.js';
+import { HashAllJob, HashKvJob } from '../mvcc/hash-job.js';
 import { endOfKey } from '../mvcc/watch/ranges.js';
 import { confChangeType, messageType } from '../wire/raftpb/types.js';
 import { FewMembers, type One } from './few-members.js';
@@ -208,4 +209,25 @@ test('a compaction under way on the old state does not touch the new', () => {
   few.pass(500);
   deepEqual(stateOf(away), stateOf(leader));
   equal(away.parts.store.compactedRevision, 20);
+});
+
+test('a hash under way begins again, and what waits for the store runs when it is whole', () => {
+  const { few, away } = withOneAway();
+  const [begun, lost] = [new HashAllJob(away.parts.store), new HashKvJob(away.parts.store)];
+  lost.begin(0);
+  begun.step(1);
+  const seen: number[] = [];
+  away.parts.restoring.follow({
+    began: () => away.parts.restoring.whenWhole(() => seen.push(away.member.revision)),
+    ended: () => seen.push(-1),
+  });
+  few.heal();
+  few.settle();
+  while (!begun.step(1000));
+  const whole = new HashAllJob(away.parts.store);
+  while (!whole.step(1000));
+  equal(begun.hash, whole.hash);
+  ok(lost.lost);
+  equal(seen.length, 2);
+  ok((seen[1] as number) > 1, 'followers hear first');
 });

@@ -141,13 +141,15 @@ const ownToMember = new Set(['consistent_index', 'term', 'storageVersion']);
 /** `Hash`: all that is stored, whatever its revision. Writes that come while it runs may or may not be in it, as in etcd. */
 export class HashAllJob {
   readonly #store: Store;
-  readonly #walk = new ValueWalk();
+  #walk = new ValueWalk();
   readonly #key = new Uint8Array(revisionBytes + 1);
   #bucket = 0;
   #sum = 0;
+  #resets: number;
 
   constructor(store: Store) {
     this.#store = store;
+    this.#resets = store.resets;
   }
 
   get hash(): number {
@@ -156,6 +158,7 @@ export class HashAllJob {
 
   /** Hashes about `maxBytes` more, or a bucket of records; true when all is in `hash`. */
   step(maxBytes: number): boolean {
+    if (this.#store.resets !== this.#resets) this.#restart();
     const name = buckets[this.#bucket];
     if (name === undefined) return true;
     if (name !== 'key') this.#addRecords(name);
@@ -165,6 +168,13 @@ export class HashAllJob {
   }
 
   #begun = false;
+
+  #restart(): void {
+    this.#resets = this.#store.resets;
+    this.#walk = new ValueWalk();
+    this.#bucket = this.#sum = 0;
+    this.#begun = false;
+  }
 
   #walkValues(maxBytes: number): boolean {
     if (!this.#begun) this.#sum = crc32c(utf8('key'), 0, 3, this.#sum);

@@ -49,6 +49,9 @@ export class Store implements History {
   /** The revision that was last asked to be compacted to; -1 when none was. It can be read, what is older cannot. */
   compactedRevision = -1;
 
+  /** How often everything was replaced: work in slices that nothing pins begins again when it was. */
+  resets = 0;
+
   readonly counters: MvccCounters;
   readonly pins = new Pins();
   readonly hashes = new HashBook();
@@ -70,6 +73,7 @@ export class Store implements History {
    * Readers lose their revision. `index` is a new one.
    */
   reset(index: KeyIndex): void {
+    this.resets++;
     this.index = index;
     this.revision = 1;
     this.compactedRevision = -1;

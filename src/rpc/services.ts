@@ -16,10 +16,12 @@ import { clusterMaintenanceMethods } from './cluster-maintenance.js';
 import { electionMethods } from './election.js';
 import { Health } from './health.js';
 import { kvMethods } from './kv.js';
+import { LeaderWatch } from './leader-watch.js';
 import { type LeasePermits, leaseMethods } from './lease.js';
 import { lockMethods } from './lock.js';
 import { type Keeper, maintenanceMethods } from './maintenance.js';
 import { notYetMethods } from './not-yet.js';
+import { ServedMethod } from './served-method.js';
 import { WatchMethod, watchMethods } from './watch.js';
 
 export interface ServiceOptions {
@@ -76,7 +78,12 @@ export function memberServices(
   ]);
   const corruption = corruptionChecker(assembled, keeper);
   for (const timer of corruptionTimers(assembled, corruption)) chores.wake(timer);
-  return { services, watch, health, desk, hashing: keeper, corruption };
+  const leaders = new LeaderWatch(member, assembled.options.electionMs);
+  member.onTick((nowMs) => leaders.tick(nowMs));
+  const { restoring } = assembled;
+  restoring.follow({ began: () => chores.pause(), ended: () => chores.resume() });
+  const served = [...services].map(([path, method]) => [path, new ServedMethod(method, restoring, leaders)] as const);
+  return { services: new Map(served), watch, health, desk, hashing: keeper, corruption };
 }
 
 function corruptionChecker({ member, members, peers, log, store }: Assembled, hashing: KvHashing): CorruptionChecker {

@@ -45,7 +45,7 @@ export class Stage {
       dir: options.dir,
       count: memberCount,
       binaries,
-      flags: options.flags,
+      flags: [...options.flags, ...(options.kind === 'quorate' ? ['--log-level=info'] : [])],
       ready: async () => true,
       memberOptions: (i) => ({
         port: places[i].port,

@@ -33,7 +33,7 @@ export class Watcher {
     const events = {
       message: (call, bytes, start, end) => {
         // What comes late belongs to a watch that has been given up.
-        if (call === this.#call) this.#take(fromBinary(Watch.method.watch.output, bytes.slice(start, end)));
+        if (call === this.#call) this.#read(bytes.slice(start, end));
       },
       ended: over,
     };
@@ -46,6 +46,17 @@ export class Watcher {
       startRevision: BigInt(this.revision + 1),
     };
     call.send(encoded(WatchRequestSchema, { requestUnion: { case: 'createRequest', value: create } }));
+  }
+
+  #read(bytes) {
+    let response;
+    try {
+      response = fromBinary(Watch.method.watch.output, bytes);
+    } catch ({ message }) {
+      this.problems.push(`${this.name}, at ${this.revision}, was told what is no answer: ${message}: ${hex(bytes)}`);
+      return this.again();
+    }
+    this.#take(response);
   }
 
   #take({ canceled, cancelReason, compactRevision, events }) {
@@ -79,3 +90,5 @@ export class Watcher {
     this.again();
   }
 }
+
+const hex = (bytes) => Buffer.from(bytes).toString('hex').slice(0, 1000);

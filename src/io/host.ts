@@ -20,6 +20,7 @@ import { forcedAlone } from '../member/force-new.js';
 import type { MemberOptions } from '../member/options.js';
 import type { World } from '../member/world.js';
 import { keeperOf } from '../rpc/keeper.js';
+import { learnerServices } from '../rpc/learner.js';
 import { type MemberServices, memberServices } from '../rpc/services.js';
 import { createGrpcServer, type GrpcServerOptions } from '../wire/grpc/server.js';
 import type { Method } from '../wire/grpc/service.js';
@@ -194,7 +195,10 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   const keeper = keeperOf(assembled, chores, (done) => storage.defragment(done));
   const { maxTxnOps, progressNotifyMs } = options;
   const offered = memberServices(assembled, chores, keeper, { maxTxnOps, progressNotifyMs, random: world.random });
-  for (const [path, method] of offered.services) services.set(path, method);
+  const ofLearner = learnerServices(offered.services);
+  assembled.events.whenRole((isLearner) => {
+    for (const [path, method] of isLearner ? ofLearner : offered.services) services.set(path, method);
+  });
   for (const [path, counters] of countMethods(options.counters, services)) counted.set(path, counters);
   if (options.initialCorruptCheck === true && !isEmpty(recovered)) {
     const fault = await checkedAtStart(offered.corruption, chores);

@@ -22,6 +22,7 @@ export class ClusterEvents {
   readonly #departure: Departure;
   readonly #storageVersion: StorageVersion;
   readonly #log: Log;
+  #onRole: (isLearner: boolean) => void = () => {};
 
   constructor(
     own: MemberOptions,
@@ -41,6 +42,17 @@ export class ClusterEvents {
     this.#log = parts.log;
   }
 
+  /** Whether this member has the log and no vote. */
+  get isLearner(): boolean {
+    return this.#members.member(this.#own.memberId)?.isLearner === true;
+  }
+
+  /** Told now, and whenever it changes, whether this member is a learner. */
+  whenRole(tell: (isLearner: boolean) => void): void {
+    this.#onRole = tell;
+    tell(this.isLearner);
+  }
+
   /** The book has been loaded, from this member's records or from a snapshot's. */
   loaded(): void {
     const { version } = this.#members;
@@ -48,11 +60,13 @@ export class ClusterEvents {
     if (this.#members.isRemoved(this.#own.memberId)) this.#departure.removedSelf();
     this.#roster.follow();
     this.#storageVersion.follow();
+    this.#onRole(this.isLearner);
   }
 
   /** A change was made; `before` is what the book had of the member. */
   changed({ type, nodeId }: ConfChange, before: Member | undefined): void {
     this.#roster.follow();
+    if (nodeId === this.#own.memberId) this.#onRole(this.isLearner);
     const now = this.#members.member(nodeId);
     if (type === confChangeType.removeNode) {
       this.#tell('removed member', 'removed-remote-peer', before);

@@ -10,7 +10,7 @@ export function keeperOf(
   chores: Chores,
   defragment: (done: (failed: string | undefined) => void) => void,
 ): Keeper {
-  const { member, members, store, storageVersion, alarms, options, checkpoints, counters } = assembled;
+  const { member, members, events, store, storageVersion, alarms, options, checkpoints, counters } = assembled;
   const { disk, mvcc } = counters;
   const secondsSince = (beganMs: number) => (member.nowMs() - beganMs) / 1000;
   return {
@@ -27,7 +27,7 @@ export function keeperOf(
       return storageVersion.current;
     },
     get isLearner() {
-      return members.member(options.memberId)?.isLearner === true;
+      return events.isLearner;
     },
     get downgrade() {
       return members.downgrade;

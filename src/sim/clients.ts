@@ -295,6 +295,7 @@ export class Clients {
   #refusedRevision(revision: number, local: boolean, refusal: string): void {
     // Of a member that lags, what others have answered already may be the future.
     if (local && refusal.endsWith(errors.futureRevision.text)) return;
+    if (refusal.endsWith(errors.notSupportedForLearner.text)) return;
     const { compacted } = this.#judge.model.store;
     const rightly = revision > 0 && revision < compacted && refusal.endsWith(errors.compacted.text);
     rule(rightly, () => `range at ${revision} of ${compacted}: ${refusal}`);

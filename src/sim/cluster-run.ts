@@ -20,6 +20,11 @@ export interface ClusterTotals {
   watchEvents: number;
   compactions: number;
   expired: number;
+  added: number;
+  promoted: number;
+  left: number;
+  lost: number;
+  moved: number;
   messages: number;
   received: number;
 }
@@ -27,7 +32,7 @@ export interface ClusterTotals {
 export function noClusterTotals(): ClusterTotals {
   const none = { runs: 0, simulatedSeconds: 0, starts: 0, powerFailures: 0, kills: 0, diskFailures: 0, removed: 0 };
   const more = { elections: 0, entries: 0, answers: 0, unknown: 0, watchEvents: 0, compactions: 0, expired: 0 };
-  return { ...none, ...more, messages: 0, received: 0 };
+  return { ...none, ...more, added: 0, promoted: 0, left: 0, lost: 0, moved: 0, messages: 0, received: 0 };
 }
 
 export function simulateCluster(
@@ -56,6 +61,11 @@ function add(cluster: SimCluster, totals: ClusterTotals): void {
   for (const { events } of clients.watches) totals.watchEvents += events;
   if (judge.model.store.compacted > 0) totals.compactions++;
   totals.expired += judge.expired;
+  totals.added += cluster.operator.counts.added;
+  totals.promoted += cluster.operator.counts.promoted;
+  totals.left += cluster.operator.counts.removed;
+  totals.lost += cluster.operator.counts.lost;
+  totals.moved += cluster.operator.counts.moved;
   totals.messages += network.messages;
   totals.received += judge.received;
 }

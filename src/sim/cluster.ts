@@ -18,6 +18,7 @@ import { Inspection } from './inspection.js';
 import { rule, same } from './judge.js';
 import { Machine } from './machine.js';
 import { SimNetwork } from './network.js';
+import { Operator } from './operator.js';
 import { Schedule } from './schedule.js';
 import { founder } from './site.js';
 import { SimWorld, type WorldOptions } from './world.js';
@@ -37,6 +38,7 @@ export class SimCluster {
   readonly clients: Clients;
   readonly machines: Machine[] = [];
   readonly counts = { starts: 0, powerFailures: 0, kills: 0, diskFailures: 0, removed: 0 };
+  readonly operator: Operator;
   /** Nothing is broken on purpose any more. */
   healing = false;
   readonly #fault: ClusterFault;
@@ -52,7 +54,7 @@ export class SimCluster {
     this.network = new SimNetwork(schedule, random.fork());
     const nowMs = () => schedule.nowMs;
     this.judge = new ClusterJudge(nowMs);
-    this.clients = new Clients(random.fork(), this.judge, nowMs, (host, act) => this.#reach(host, act));
+    this.clients = new Clients(random.fork(), this.judge, nowMs, (host, act) => this.reach(host, act));
     this.network.onSend = (from, message) => {
       const witness = this.judge.witness(from);
       if (witness !== undefined) this.judge.raft.sends(witness, message);
@@ -62,7 +64,13 @@ export class SimCluster {
     this.judge.founded(this.#founders.map(foundingEntry));
     for (const own of this.#founders) this.add(own, this.#founders, []);
     for (const machine of this.machines) machine.start();
+    this.operator = new Operator(this);
     this.#beat();
+  }
+
+  /** Processes that serve clients. */
+  get serving(): readonly SimHost[] {
+    return [...this.#serving];
   }
 
   get nowMs(): number {
@@ -138,6 +146,7 @@ export class SimCluster {
       if (!machine.up && !machine.retired) machine.start();
     }
     this.until(() => this.#members().some(({ host }) => host?.assembled.member.isLeader), 'a leader', leaderWithinMs);
+    this.until(() => this.operator.tidy(), 'a machine for each member');
     this.until(() => this.#atRest() && !clients.waiting, 'clients that have been answered, and members at rest');
     this.until(() => clients.watches.every((watch) => watch.caughtUp), 'watches that have seen all');
     this.#compare();
@@ -145,7 +154,7 @@ export class SimCluster {
     for (const { host } of this.#members()) {
       if (host === undefined) continue;
       const until = (holds: () => boolean, what: string) => this.until(holds, what);
-      const reach = (act: () => void) => this.#reach(host, act);
+      const reach = (act: () => void) => this.reach(host, act);
       new Inspection(host, judge, this.random, { until, settle, reach }).run();
     }
     this.until(() => judge.model.leases.size === 0, 'the end of all leases', leasesEndWithinMs);
@@ -186,7 +195,7 @@ export class SimCluster {
 
   #atRest(): boolean {
     return this.#members().every(
-      ({ host }) => host?.ready === true && host.atRest && host.assembled.member.applied === this.judge.lastIndex,
+      ({ host }) => host?.ready === true && host.quiet && host.assembled.member.applied === this.judge.lastIndex,
     );
   }
 
@@ -200,7 +209,8 @@ export class SimCluster {
     }
   }
 
-  #reach(host: SimHost, act: () => void): void {
+  /** Has a process do something that comes from outside; nothing once it is gone. */
+  reach(host: SimHost, act: () => void): void {
     const machine = this.machine(host.id);
     if (machine?.host === host) machine.enter(act);
   }

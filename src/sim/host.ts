@@ -160,8 +160,13 @@ export class SimHost {
 
   /** Nothing is under way. */
   get atRest(): boolean {
-    const { hub, store, member } = this.assembled;
-    return this.#disk.idle && !hub.isBehind && store.compactor.idle && member.pendingProposals === 0;
+    return this.quiet && this.assembled.member.pendingProposals === 0;
+  }
+
+  /** But for requests that wait for the cluster. */
+  get quiet(): boolean {
+    const { hub, store, restoring } = this.assembled;
+    return this.#disk.idle && !hub.isBehind && store.compactor.idle && !restoring.active;
   }
 
   /** A call of a client, to be written to. */

@@ -81,7 +81,9 @@ export class Inspection {
 
   #range(revision: number): void {
     const judge = this.#judge;
-    const request = { ...everyKey, revision: BigInt(revision), serializable: this.#random.oneIn(4) };
+    const serializable = this.#random.oneIn(4);
+    const asked = serializable ? 0 : judge.seenRevision;
+    const request = { ...everyKey, revision: BigInt(revision), serializable };
     const answer = this.#ask('KV/Range', RangeRequestSchema, request, RangeResponseSchema);
     if (revision > 0 && revision < judge.model.store.compacted) {
       same(`range at ${revision}`, typeof answer === 'string' ? answer : 'an answer', errors.compacted.text);
@@ -90,7 +92,7 @@ export class Inspection {
     rule(typeof answer !== 'string', () => `range at ${revision}: ${answer}`);
     if (typeof answer === 'string') return;
     const shown = Number(answer.header?.revision ?? 0n);
-    judge.saw(shown, judge.seenRevision);
+    judge.saw(shown, asked);
     judge.read('', '', revision || shown, rangeLine(answer.kvs.map(kvLine)));
   }
 

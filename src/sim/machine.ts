@@ -130,6 +130,12 @@ export class Machine implements Station {
     this.#end('killed', () => this.world.kill());
   }
 
+  /** It burns down, and its disk with it. */
+  lose(): void {
+    this.retired = true;
+    this.kill();
+  }
+
   #end(how: Ending, then: () => void): void {
     const { host } = this;
     if (this.life === 0) return;

@@ -260,7 +260,21 @@ class Link {
   arrive(message: Message): void {
     const { tampering } = this.network;
     const arrived = tampering.arrives?.(message) ?? [message];
-    for (const each of arrived) this.to.enter((host) => host.received(each));
+    for (const each of arrived)
+      this.to.enter((host) => {
+        if (!host.assembled.members.isRemoved(this.from.id)) host.received(each);
+        else this.#tellRemoved();
+      });
+  }
+
+  /** As an answer on the way back has it. */
+  #tellRemoved(): void {
+    const { life } = this.from;
+    this.network.schedule.after(this.latencyMs(), () => {
+      const { from, to, network } = this;
+      if (from.life === life && !network.isBlocked(to.id, from.id))
+        from.enter((host) => host.assembled.departure.removedByPeer());
+    });
   }
 
   /** The sender hears that something did not get through. */
@@ -299,11 +313,12 @@ class Link {
       if (this.from.life !== fromLife) return;
       if (this.blocked || this.lost || this.to.life !== toLife || toLife === 0) return ended(false);
       this.from.enter(() => {
-        const piece = first ?? (planned ? dump.next(1 + random.below(pieceBytes)) : undefined);
-        if (!planned) planned = dump.plan(planBytes);
+        const isPlanned = planned;
+        const piece = first ?? (isPlanned ? dump.next(1 + random.below(pieceBytes)) : undefined);
+        if (!isPlanned) planned = dump.plan(planBytes);
         first = undefined;
         if (piece !== undefined) for (const part of cut(piece.slice(), random)) pieces.push(reader.add(part));
-        if (!planned || piece !== undefined) return schedule.after(this.latencyMs(), next);
+        if (!isPlanned || piece !== undefined) return schedule.after(this.latencyMs(), next);
         const { message: arrived } = reader;
         if (arrived === undefined) return ended(false);
         // An answer that does not come is a refusal.

@@ -35,6 +35,7 @@ export class Judge {
   readonly #configurations = new Map<number, string>();
   readonly #lastTerm = new Map<MemberId, number>();
   readonly #lastVote = new Map<MemberId, { readonly term: number; readonly vote: MemberId }>();
+  readonly #lastConfiguration = new Map<MemberId, Configuration>();
   readonly #lastCommit = new Map<MemberId, number>();
   /** By the read's own mark: what was committed when it was asked. */
   readonly #reads = new Map<string, number>();
@@ -84,6 +85,7 @@ export class Judge {
       this.#lastCommit.set(id, log.committed);
       this.#commits(witness, last, all);
     }
+    this.#lastConfiguration.set(id, raft.tracker.configuration);
     if (raft.role === 'leader') this.#leads(witness);
   }
 
@@ -139,16 +141,13 @@ export class Judge {
       this.counts.commits++;
       // Only a leader commits first; its configuration is the one that counts.
       check(node.raft.role === 'leader', `node ${id} is the first to commit ${index}, but does not lead`);
-      this.#isDurable(index, term, node.raft.tracker.configuration, all);
-    }
-  }
-
-  #isDurable(index: number, term: number, configuration: Configuration, all: readonly Witness[]): void {
-    for (const voters of [configuration.voters, configuration.outgoing]) {
-      const held = all.filter(({ id, storage }) => voters.includes(id) && holds(storage, index, term)).length;
+      const { configuration } = node.raft.tracker;
+      // What was committed and what was applied in one step may have a change of members between them.
+      const earlier = this.#lastConfiguration.get(id) ?? configuration;
+      const held = all.filter(({ storage }) => holds(storage, index, term)).map((each) => each.id);
       check(
-        voters.length === 0 || held > voters.length / 2,
-        `entry ${index} is committed, but stored by ${held} of ${voters.length} voters`,
+        isQuorum(held, configuration) || isQuorum(held, earlier),
+        `entry ${index} is committed, but stored by ${held.join()} of ${describeConfiguration(configuration)}`,
       );
     }
   }
@@ -225,6 +224,12 @@ export class Judge {
 
 function textOf({ type, data }: Entry): string {
   return `${type} ${data.length < 40 ? String.fromCharCode(...data) : `${data.length} bytes ${crc32c(data)}`}`;
+}
+
+function isQuorum(held: readonly MemberId[], { voters, outgoing }: Configuration): boolean {
+  const most = (of: readonly MemberId[]) =>
+    of.length === 0 || of.filter((id) => held.includes(id)).length > of.length / 2;
+  return most(voters) && most(outgoing);
 }
 
 function holds(storage: MemoryStorage, index: number, term: number): boolean {

@@ -7,6 +7,7 @@ import { noBytes, utf8 } from '../base/bytes.js';
 import { WatchRequestSchema, type WatchResponse, WatchResponseSchema } from '../gen/etcdserverpb/rpc_pb.js';
 import { type Event, Event_EventType as EventType } from '../gen/mvccpb/kv_pb.js';
 import type { RecordingCall } from '../rpc/recording-call.js';
+import { errors } from '../wire/errors.js';
 import { grpcCode } from '../wire/grpc/service.js';
 import type { SimHost } from './host.js';
 import { type Judge, rule, same } from './judge.js';
@@ -75,7 +76,8 @@ export class WatchClient {
       this.#hear(answer);
     }
     if (!call.ended) return;
-    rule(call.status?.code === grpcCode.unavailable, () => `a watch ended: ${call.status?.text}`);
+    const { code, text = '' } = call.status ?? {};
+    rule(code === grpcCode.unavailable || text === errors.notSupportedForLearner.text, () => `a watch ended: ${text}`);
     this.close(false);
   }
 

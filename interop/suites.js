@@ -33,5 +33,11 @@ export const suites = [
     needs: [],
     proves: 'every known flood ends with the right error, and others do not feel it',
   },
+  {
+    name: 'peers',
+    script: 'interop/peers/run.js',
+    needs: ['go'],
+    proves: "messages and snapshots cross to etcd's rafthttp and back, and strangers get its answers",
+  },
   { name: 'crash', script: 'interop/crash/run.js', needs: [], proves: 'kill -9 loses no acknowledged write' },
 ];

@@ -99,7 +99,7 @@ export class SnapshotReceiver {
   #ended(): void {
     if (this.#over) return;
     const { message } = this.#reader;
-    if (message === undefined) return this.#undecoded(this.#reader.begun ? cutShort : 'EOF');
+    if (message === undefined) return this.#undecoded(this.#reader.midway ? cutShort : 'EOF');
     this.#over = true;
     this.#intake?.finish((failed) => {
       if (failed !== undefined) this.#unsaved(failed);

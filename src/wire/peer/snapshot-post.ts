@@ -20,9 +20,9 @@ export class SnapshotPostReader {
   readonly #intake = new Intake();
   #length = -1;
 
-  /** Whether anything has come. */
-  get begun(): boolean {
-    return this.#length >= 0 || this.#intake.waitingBytes > 0;
+  /** Whether a length, or a message, has come in part. */
+  get midway(): boolean {
+    return this.#intake.waitingBytes > 0;
   }
 
   /** Takes in a chunk; what of it is the database's is handed back. */

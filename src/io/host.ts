@@ -32,6 +32,7 @@ import { Listener } from './listener.js';
 import { Loop } from './loop.js';
 import { type MemberUrls, Milestones } from './milestones.js';
 import { PeerTransport } from './peers/transport.js';
+import { sha256 } from './sha256.js';
 import type { Identity, Storage } from './storage.js';
 import { Turn } from './turn.js';
 
@@ -194,7 +195,12 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   });
   const keeper = keeperOf(assembled, chores, (done) => storage.defragment(done));
   const { maxTxnOps, progressNotifyMs } = options;
-  const offered = memberServices(assembled, chores, keeper, { maxTxnOps, progressNotifyMs, random: world.random });
+  const offered = memberServices(assembled, chores, keeper, {
+    maxTxnOps,
+    progressNotifyMs,
+    random: world.random,
+    sha256,
+  });
   const ofLearner = learnerServices(offered.services);
   assembled.events.whenRole((isLearner) => {
     for (const [path, method] of isLearner ? ofLearner : offered.services) services.set(path, method);

@@ -33,6 +33,7 @@ import { Applier, appliedKey, confStateKey, readRecordedNumber, termKey } from '
 import { Checkpoints } from './checkpoints.js';
 import { ClusterEvents } from './cluster-events.js';
 import { decodeConfState } from './conf-state-record.js';
+import type { DatabaseDump } from './database-dump.js';
 import { Departure } from './departure.js';
 import { Downgrades } from './downgrades.js';
 import { beginDump } from './dump.js';
@@ -65,6 +66,8 @@ export const emptyLog: RecoveredLog = {
 };
 
 export interface Assembled {
+  /** The whole state as it is now; undefined while a snapshot takes its place. */
+  beginDump(): DatabaseDump | undefined;
   readonly log: Log;
   readonly options: MemberOptions;
   readonly counters: Counters;
@@ -223,6 +226,11 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
   });
   member.listen(duties);
   return {
+    beginDump() {
+      if (restoring.active) return undefined;
+      const { applied: index, appliedTerm: term, confState } = applier;
+      return beginDump(values, { index, term, confState, revision: store.revision });
+    },
     log,
     options,
     counters,

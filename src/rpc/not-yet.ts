@@ -3,7 +3,6 @@ import type { Method } from '../wire/grpc/service.js';
 import { notYet } from './answers.js';
 
 const paths = [
-  ...['Snapshot'].map((name) => `/etcdserverpb.Maintenance/${name}`),
   ...[
     'AuthEnable',
     'AuthDisable',

@@ -2,6 +2,7 @@
 
 import type { Chores } from '../base/chores.js';
 import type { LeaseId } from '../base/ids.js';
+import { type Digest, Sha256 } from '../base/sha256.js';
 import { LeaseDesk } from '../lease/desk.js';
 import type { Assembled } from '../member/assembly.js';
 import { CorruptionChecker } from '../member/corruption.js';
@@ -22,12 +23,15 @@ import { lockMethods } from './lock.js';
 import { type Keeper, maintenanceMethods } from './maintenance.js';
 import { notYetMethods } from './not-yet.js';
 import { ServedMethod } from './served-method.js';
+import { snapshotMethods } from './snapshot.js';
 import { WatchMethod, watchMethods } from './watch.js';
 
 export interface ServiceOptions {
   readonly maxTxnOps: number;
   readonly progressNotifyMs: number;
   random(below: number): number;
+  /** A new SHA-256, where there is a quicker one than the core's. */
+  sha256?(): Digest;
 }
 
 export interface MemberServices {
@@ -70,6 +74,14 @@ export function memberServices(
     ...watchMethods(watch),
     ...clusterMethods({ answers, members, changes: reconfiguration }),
     ...maintenanceMethods(answers, keeper, health),
+    ...snapshotMethods({
+      answers,
+      chores,
+      log,
+      beginDump: () => assembled.beginDump(),
+      storageVersion: () => keeper.storageVersion ?? '',
+      sha256: options.sha256 ?? (() => new Sha256()),
+    }),
     ...clusterMaintenanceMethods({ answers, log, transfer, downgrades, clusterVersion: () => members.version }),
     ...leaseMethods({ answers, book: leases, deadlines, desk, permits: noAuth, room, nextLeaseId }),
     ...lockMethods(contest),

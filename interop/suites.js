@@ -39,5 +39,11 @@ export const suites = [
     needs: ['go'],
     proves: "messages and snapshots cross to etcd's rafthttp and back, and strangers get its answers",
   },
+  {
+    name: 'members',
+    script: 'interop/cluster/members/run.js',
+    needs: ['go'],
+    proves: 'changes of members are answered as three Go members answer them',
+  },
   { name: 'crash', script: 'interop/crash/run.js', needs: [], proves: 'kill -9 loses no acknowledged write' },
 ];

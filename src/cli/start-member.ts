@@ -101,6 +101,7 @@ function memberOptions(config: Config) {
     heartbeatMs: config.heartbeatIntervalMs,
     electionMs: config.electionTimeoutMs,
     preVote: config.preVote,
+    initialElectionTickAdvance: config.initialElectionTickAdvance,
     maxRequestBytes: config.maxRequestBytes,
     warningApplyMs: config.warningApplyDurationMs || memberDefaults.warningApplyMs,
     learnersMax: config.maxLearners,

@@ -19,6 +19,7 @@ import type { AutoCompactor } from '../mvcc/auto-compaction.js';
 import type { Store } from '../mvcc/store.js';
 import { ClusterVersionMonitor } from './cluster-version.js';
 import type { Departure } from './departure.js';
+import { ElectionAdvance } from './election-advance.js';
 import type { LeaderTransfer } from './leader-transfer.js';
 import type { LeaseDuties } from './lease-duties.js';
 import type { LeadershipListener, Member } from './member.js';
@@ -49,6 +50,7 @@ export class Duties implements LeadershipListener {
   readonly #compactor: AutoCompactor | undefined;
   readonly publication: Publication;
   readonly #versions: ClusterVersionMonitor;
+  readonly #advance: ElectionAdvance;
   #alarmAsked = false;
   leaderChanges = 0;
 
@@ -58,6 +60,7 @@ export class Duties implements LeadershipListener {
     this.#compactor = parts.autoCompactor;
     this.publication = new Publication(options, parts.member, parts.log);
     this.#versions = new ClusterVersionMonitor(parts, options.downgradeCheckMs);
+    this.#advance = new ElectionAdvance(options, { ...parts, peers: parts.world.peers });
   }
 
   leaderChanged(leader: MemberId, isLeader: boolean): void {
@@ -76,6 +79,7 @@ export class Duties implements LeadershipListener {
 
   tick(nowMs: number): void {
     const { member, store, reconfiguration, transfer, departure, leases } = this.#parts;
+    this.#advance.tick(nowMs);
     reconfiguration.tick(nowMs);
     transfer.tick(nowMs);
     departure.tick(nowMs);

@@ -406,6 +406,13 @@ export class Member implements MemberFront {
     if (!this.#stopped) this.#drive();
   }
 
+  /** So many heartbeat intervals count as passed. */
+  advance(ticks: number): void {
+    if (this.#stopped) return;
+    for (let i = 0; i < ticks; i++) this.#node.tick();
+    this.#drive();
+  }
+
   /** Hands leadership to a voter; whether that worked shows in `leader`. */
   transferLeader(to: MemberId): void {
     if (this.#stopped) return;

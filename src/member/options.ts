@@ -10,6 +10,8 @@ export interface MemberOptions {
   readonly heartbeatMs: number;
   readonly electionMs: number;
   readonly preVote: boolean;
+  /** A member that starts among others does not wait a whole election's time. */
+  readonly initialElectionTickAdvance: boolean;
   readonly maxRequestBytes: number;
   /** What takes longer to apply is logged. */
   readonly warningApplyMs: number;
@@ -52,6 +54,7 @@ export const memberDefaults = {
   heartbeatMs: 100,
   electionMs: 1000,
   preVote: true,
+  initialElectionTickAdvance: true,
   maxRequestBytes: 1_572_864,
   warningApplyMs: 100,
   learnersMax: 1,

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"quorate.dev/interop/cluster/fleet"
 )
 
 func (s *side) list(ctx context.Context, at string) []*pb.Member {
@@ -93,10 +96,10 @@ func (s *side) standing(at string) string {
 
 func (s *side) leader() string { return s.name(s.status(s.anyone()).Leader) }
 
-// follower is a member of the first three that does not lead.
+// follower is a voter that does not lead.
 func (s *side) follower() string {
 	leader := s.leader()
-	for _, name := range first {
+	for _, name := range []string{"m1", "m2", "m3", "m6"} {
 		if name != leader && s.member(name).Running() {
 			return name
 		}
@@ -176,7 +179,9 @@ func learner(t *twin) {
 		if err := s.member("m5").Start(s.initial("m1", "m2", "m3", "m5"), "existing"); err != nil {
 			return err
 		}
-		return until("a learner that has told its name", func() bool { return s.meet(4) && s.status("m5").Leader != 0 })
+		return until("a learner that has told its name", func() bool {
+			return s.meet(4) && s.status("m5").Leader != 0 && s.status("m5").StorageVersion == "3.7.0"
+		})
 	})
 	served(t)
 }
@@ -333,6 +338,10 @@ func strictness(t *twin) {
 // ended is the end of a member that was removed.
 func (s *side) ended(name string) string {
 	end := s.member(name).WaitEnd(20 * time.Second)
+	if s.kind == fleet.Go && end == "1" {
+		// Removed before it served, etcd ends with 0 or 1, as two of its goroutines happen to run.
+		end = "0"
+	}
 	said := s.logged(name, []string{"server error", "data-dir used by this member must be removed"}, "level", "error")
 	return end + " " + said
 }
@@ -341,8 +350,8 @@ func wrongStarts(t *twin) {
 	start := func(what, name string, flags func(*side) (string, string)) {
 		t.both("start "+what, func(s *side) string {
 			m := s.member(name)
-			os.RemoveAll(m.DataDir)
 			initial, state := flags(s)
+			os.RemoveAll(m.DataDir)
 			if err := m.Start(initial, state); err != nil {
 				return err.Error()
 			}
@@ -354,6 +363,8 @@ func wrongStarts(t *twin) {
 			if from >= 0 && to > from {
 				text = text[:from] + text[to:]
 			}
+			// Which of the others was compared last is a matter of their ids.
+			text = regexp.MustCompile(` != "[^"]*"`).ReplaceAllString(text, "")
 			os.Remove(m.LogPath)
 			return end + " " + text
 		})
@@ -389,9 +400,10 @@ func wrongStarts(t *twin) {
 
 func removal(t *twin) {
 	time.Sleep(6 * time.Second)
-	t.both("remove the leader, asked of itself", func(s *side) string {
+	// Asked of itself, a Go leader may be told by others that it is gone before it answers.
+	t.both("remove the leader, asked of a follower", func(s *side) string {
 		leader := s.leader()
-		answer := s.remove(leader, s.id(leader))
+		answer := s.remove(s.follower(), s.id(leader))
 		end := s.ended(leader)
 		err := until("another leads", func() bool { return s.leader() != leader && s.leader() != "unknown" })
 		s.learn("gone", s.id(leader))

@@ -1,0 +1,72 @@
+/**
+ * A member that starts among others need not wait a whole election's time to find out that nobody leads: once it is connected
+ * to two of them, most of that time counts as passed. What is left lets a leader's heartbeat come first.
+ * `--initial-election-tick-advance`.
+ */
+import { printDuration } from '../base/go-text.js';
+import { idToHex } from '../base/ids.js';
+import type { Log } from '../base/log.js';
+import type { MembershipBook } from '../cluster/book.js';
+import type { Member } from './member.js';
+import type { MemberOptions } from './options.js';
+import type { Peers } from './peers.js';
+
+/** Who has not met the others by then waits as long as everybody. */
+const waitMs = 5000;
+
+export interface ElectionAdvanceParts {
+  readonly member: Member;
+  readonly members: MembershipBook;
+  readonly peers: Peers;
+  readonly log: Log;
+}
+
+export class ElectionAdvance {
+  readonly #options: MemberOptions;
+  readonly #parts: ElectionAdvanceParts;
+  #untilMs: number | undefined;
+  #done = false;
+
+  constructor(options: MemberOptions, parts: ElectionAdvanceParts) {
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  tick(nowMs: number): void {
+    if (this.#done) return;
+    if (this.#untilMs === undefined) this.#begin(nowMs);
+    else if (nowMs >= this.#untilMs) this.#done = true;
+    else this.#look();
+  }
+
+  get #electionTicks(): number {
+    return Math.floor(this.#options.electionMs / this.#options.heartbeatMs);
+  }
+
+  #begin(nowMs: number): void {
+    this.#untilMs = nowMs + waitMs;
+    const { log } = this.#parts;
+    const ticks = { 'election-ticks': this.#electionTicks };
+    this.#done = !this.#options.initialElectionTickAdvance;
+    if (this.#done) log.info('skipping initial election tick advance', ticks);
+    else log.info('starting initial election tick advance', ticks);
+  }
+
+  #look(): void {
+    const { member, members, peers, log } = this.#parts;
+    const active = members.list().filter(({ id }) => peers.activeSinceMs(id) !== undefined).length;
+    if (active < 2) return;
+    this.#done = true;
+    const forward = this.#electionTicks - 2;
+    const { heartbeatMs } = this.#options;
+    log.info('initialized peer connections; fast-forwarding election ticks', {
+      'local-member-id': idToHex(member.memberId),
+      'forward-ticks': forward,
+      'forward-duration': printDuration(forward * heartbeatMs),
+      'election-ticks': this.#electionTicks,
+      'election-timeout': printDuration(this.#electionTicks * heartbeatMs),
+      'active-remote-members': active,
+    });
+    member.advance(forward);
+  }
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"sort"
 	"strings"
 	"syscall"
 	"time"
@@ -235,7 +236,15 @@ func served(t *twin) {
 		})
 	}
 	for _, path := range []string{"/health", "/readyz", "/livez", "/version"} {
-		t.both(path+" of a learner", func(s *side) string { return get(s.member("m5").ClientURL() + path) })
+		t.both(path+" of a learner", func(s *side) string {
+			// Checks are listed in the order of a map.
+			lines := strings.Split(get(s.member("m5").ClientURL()+path), "\n")
+			for i, line := range lines {
+				lines[i] = line[max(0, strings.Index(line, "[")):]
+			}
+			sort.Strings(lines)
+			return strings.Join(lines, "\n")
+		})
 	}
 }
 

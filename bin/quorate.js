@@ -1,5 +1,10 @@
 #!/usr/bin/env node
-import { main } from '../dist/cli/quorate.js';
-import { startConfigured } from '../dist/cli/start-member.js';
-
-await main(['quorate', ...process.argv.slice(2)], startConfigured);
+const words = process.argv.slice(2);
+if (words[0] === 'dev') {
+  const { runDev } = await import('../dist/cli/dev/dev.js');
+  await runDev(words.slice(1));
+} else {
+  const { main } = await import('../dist/cli/quorate.js');
+  const { startConfigured } = await import('../dist/cli/start-member.js');
+  await main(['quorate', ...words], startConfigured);
+}

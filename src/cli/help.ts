@@ -16,6 +16,9 @@ export const usage = `Usage:
   quorate [flags]
     Start a server.
 
+  quorate dev [--members N]
+    Run a whole cluster on this machine, to try things out; quorate dev --help tells more.
+
   quorate --version
     Show the version.
 

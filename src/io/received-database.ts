@@ -1,18 +1,26 @@
 /**
  * A database received with a snapshot: written beside the snapshots under a name that the next start removes, and renamed
- * once all of it is durable. So a file of its name is whole.
+ * once all of it is durable and has been read through. So a file of its name is whole, and can be taken in.
  */
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bytes } from '../base/bytes.js';
 import { check } from '../base/check.js';
 import type { DiskCounters } from '../base/counters.js';
+import { DatabaseImport } from '../member/database-import.js';
+import { DatabaseJudge } from '../member/database-judge.js';
+import { BoltFile } from '../wire/bolt/bolt-file.js';
 import { snapDbName } from '../wire/wal/snap-file.js';
+import { DatabaseFile } from './database-file.js';
 import { faultText } from './fault.js';
 import type { DatabaseIntake } from './storage.js';
 
 type Told = (failed: string | undefined) => void;
+
+/** Reading them through takes a few milliseconds. */
+const judgeBytes = 1 << 20;
 
 let begun = 0;
 
@@ -20,6 +28,7 @@ export class ReceivedDatabase implements DatabaseIntake {
   readonly #directory: string;
   readonly #path: string;
   readonly #unfinished: string;
+  readonly #index: number;
   readonly #counters: DiskCounters;
   readonly #beganMs = performance.now();
   /** Opened by the first step; undefined again when it is closed. */
@@ -28,6 +37,7 @@ export class ReceivedDatabase implements DatabaseIntake {
 
   constructor(directory: string, index: number, counters: DiskCounters) {
     this.#directory = directory;
+    this.#index = index;
     this.#path = join(directory, snapDbName(index));
     // Two senders may send the same one.
     this.#unfinished = join(directory, `tmp-${begun++}-${snapDbName(index)}`);
@@ -48,6 +58,7 @@ export class ReceivedDatabase implements DatabaseIntake {
       await this.#file.datasync();
       this.#counters.snapDbFsyncSeconds.observe((performance.now() - syncedMs) / 1000);
       await this.#close();
+      await judge(this.#unfinished, this.#index);
       await rename(this.#unfinished, this.#path);
       const directory = await open(this.#directory);
       await directory.sync().finally(() => directory.close());
@@ -84,5 +95,18 @@ export class ReceivedDatabase implements DatabaseIntake {
     const file = this.#file;
     this.#file = undefined;
     await file?.close();
+  }
+}
+
+/** Fails with what is wrong with it. */
+async function judge(path: string, index: number): Promise<void> {
+  const source = new DatabaseFile(path);
+  try {
+    const verdict = new DatabaseJudge(index);
+    const reading = new DatabaseImport(new BoltFile(source), verdict);
+    while (!reading.step(judgeBytes) && verdict.fault === undefined) await nextTurn();
+    if (verdict.fault !== undefined) throw new Error(verdict.fault);
+  } finally {
+    source.close();
   }
 }

@@ -28,9 +28,12 @@ const recordBuckets: ReadonlySet<string> = new Set([
   'meta',
 ]);
 
+/** Where a database's content goes. */
+export type DatabaseSink = Pick<ValueStore, 'append' | 'setRecord'>;
+
 export class DatabaseImport {
   readonly #buckets: BoltCursor;
-  readonly #values: ValueStore;
+  readonly #values: DatabaseSink;
   #bucket = '';
   #cursor: BoltCursor | undefined;
   /** Revisions taken, and the last of them. */
@@ -38,7 +41,7 @@ export class DatabaseImport {
   #main = 0;
   #sub = -1;
 
-  constructor(file: BoltFile, values: ValueStore) {
+  constructor(file: BoltFile, values: DatabaseSink) {
     this.#buckets = file.buckets();
     this.#values = values;
   }

@@ -19,6 +19,8 @@ const messagesMax = 4096;
 const socketBytesMax = 1024 * 1024;
 /** A buffer that a burst has made larger is not kept. */
 const bufferBytesMax = 1024 * 1024;
+/** How long a peer may take for our last words. */
+const lingerMs = 1000;
 /** `0000002a\r\n`: room for the length of a chunk that is known when it is full. */
 const sizeLineBytes = 10;
 
@@ -46,6 +48,10 @@ export class OutgoingStream implements Flushable {
     this.#status = status;
     this.#makeEncoder = makeEncoder;
     this.#encoder = makeEncoder();
+    setup.log.info('started stream writer with remote peer', {
+      'local-member-id': idToHex(setup.memberId),
+      'remote-peer-id': idToHex(status.id),
+    });
   }
 
   get attached(): boolean {
@@ -144,7 +150,7 @@ export class OutgoingStream implements Flushable {
     const socket = this.#socket;
     if (socket === undefined) return false;
     this.#socket = undefined;
-    socket.destroy();
+    if (!socket.writableEnded) socket.destroy();
     const waited = this.#queue.length > 0;
     this.#queue = [];
     this.#heartbeatDue = false;
@@ -153,8 +159,15 @@ export class OutgoingStream implements Flushable {
     return true;
   }
 
+  /** What waits is sent yet: a member that is being removed should hear of it. */
   stop(): void {
     const { log } = this.#setup;
+    const socket = this.#socket;
+    this.flush();
+    if (socket !== undefined && !socket.destroyed) {
+      socket.end('0\r\n\r\n');
+      setTimeout(() => socket.destroy(), lingerMs).unref();
+    }
     if (this.#end()) log.warn('closed TCP streaming connection with remote peer', this.#fields());
     log.info('stopped TCP streaming connection with remote peer', this.#fields());
   }

@@ -41,6 +41,12 @@ export interface PeerSetup {
 export const readTimeoutMs = 5000;
 export const linkHeartbeatMs = readTimeoutMs / 3;
 
+/**
+ * Behind the body of a snapshot post: its CRC-32C in hex. etcd neither sends nor looks at it; a database has no checksums of its own,
+ * and a bit that flips on the way would be served for ever.
+ */
+export const checksumTrailer = 'X-Quorate-Crc32c';
+
 /** What every request to a peer says of us. */
 export function requestHeaders(setup: PeerSetup): Record<string, string> {
   return {

@@ -1,5 +1,6 @@
 /** Messages as single posts: for a peer that has not opened its streams. At most four at once, and few that wait. */
 import { text } from '../../base/bytes.js';
+import { idToHex } from '../../base/ids.js';
 import { Writer } from '../../wire/proto/writer.js';
 import { messageSize, writeMessage } from '../../wire/raftpb/codec.js';
 import type { Message } from '../../wire/raftpb/types.js';
@@ -26,6 +27,7 @@ export class Pipeline {
     this.#status = status;
     this.#picker = picker;
     this.#http = http;
+    setup.log.info('started HTTP pipelining with remote peer', this.#ids());
   }
 
   /** False when too many wait already. */
@@ -40,6 +42,11 @@ export class Pipeline {
     this.#waiting.length = 0;
     for (const giveUp of this.#inFlight) giveUp();
     this.#inFlight.clear();
+    this.#setup.log.info('stopped HTTP pipelining with remote peer', this.#ids());
+  }
+
+  #ids() {
+    return { 'local-member-id': idToHex(this.#setup.memberId), 'remote-peer-id': idToHex(this.#status.id) };
   }
 
   #post(message: Message): void {

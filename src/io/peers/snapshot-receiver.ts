@@ -9,8 +9,9 @@ import { describeMessageType } from '../../raft/describe.js';
 import type { StreamFault } from '../../wire/peer/message-stream.js';
 import { SnapshotPostReader } from '../../wire/peer/snapshot-post.js';
 import { type Message, messageType } from '../../wire/raftpb/types.js';
+import { checksum } from '../checksum.js';
 import type { DatabaseIntake } from '../storage.js';
-import type { PeerSetup } from './peer-setup.js';
+import { checksumTrailer, type PeerSetup } from './peer-setup.js';
 import { refuse, refuseMessage } from './replies.js';
 
 const cutShort = 'unexpected EOF';
@@ -28,6 +29,7 @@ export class SnapshotReceiver {
   readonly #reader = new SnapshotPostReader();
   readonly #beganMs = performance.now();
   #intake: DatabaseIntake | undefined;
+  #checksum = 0;
   #databaseBytes = 0;
   #writing = false;
   #cut = false;
@@ -51,6 +53,7 @@ export class SnapshotReceiver {
 
   #receive(chunk: Bytes): void {
     if (this.#over) return;
+    this.#checksum = checksum(chunk, 0, chunk.length, this.#checksum);
     const before = this.#reader.message;
     const piece = this.#reader.add(chunk);
     const { fault, message } = this.#reader;
@@ -100,7 +103,14 @@ export class SnapshotReceiver {
     if (this.#over) return;
     const { message } = this.#reader;
     if (message === undefined) return this.#undecoded(this.#reader.midway ? cutShort : 'EOF');
+    const given = this.#request.trailers[checksumTrailer.toLowerCase()];
+    if (given !== undefined && given !== this.#checksum.toString(16)) {
+      this.#intake?.abort();
+      return this.#unsaved('it has not the checksum that its sender gave it');
+    }
     this.#over = true;
+    // Nothing moves on the connection while the database is synced and checked.
+    this.#request.socket.setTimeout(0);
     this.#intake?.finish((failed) => {
       if (failed !== undefined) this.#unsaved(failed);
       else this.#saved(message);

@@ -11,17 +11,19 @@ import type { DatabaseDump } from '../../member/database-dump.js';
 import { MessageEncoder } from '../../wire/peer/message-stream.js';
 import { Writer } from '../../wire/proto/writer.js';
 import type { Message } from '../../wire/raftpb/types.js';
+import { checksum } from '../checksum.js';
 import { faultText } from '../fault.js';
 import { gather, headerOf, type PeerHttp } from './peer-http.js';
-import { type PeerSetup, requestHeaders } from './peer-setup.js';
+import { checksumTrailer, type PeerSetup, requestHeaders } from './peer-setup.js';
 import type { PeerStatus } from './peer-status.js';
 import type { PeerPlace, UrlPicker } from './peer-url.js';
 import { postRefusal } from './refusals.js';
 
 /** One slice of the work, and one write. */
 const pieceBytes = 256 * 1024;
-/** A peer that neither takes nor says anything for so long is given up; it may have to sync gigabytes before it answers. */
+/** A peer that takes nothing for so long is given up; when it has all, it may have to sync and check gigabytes before it answers. */
 const stalledMs = 60_000;
+const savingMs = 10 * 60_000;
 const answerBytesMax = 64 * 1024;
 
 export class SnapshotSender {
@@ -89,6 +91,8 @@ class Sending {
   readonly #over: (failed: string | undefined) => void;
   readonly #head = new Writer(64 * 1024);
   #request: ClientRequest | undefined;
+  #planned = false;
+  #checksum = 0;
   #ended = false;
 
   constructor(
@@ -106,8 +110,9 @@ class Sending {
     new MessageEncoder().write(this.#head, message);
   }
 
+  /** 0 while it is not known. */
   get totalBytes(): number {
-    return this.#head.at + this.#dump.sizeBytes;
+    return this.#planned ? this.#head.at + this.#dump.sizeBytes : 0;
   }
 
   fields() {
@@ -123,7 +128,8 @@ class Sending {
     if (place === undefined) return this.end('no URL of the peer is known');
     const plan = () => {
       if (this.#ended) return;
-      if (this.#dump.plan(pieceBytes)) this.#open(http, place);
+      this.#planned = this.#dump.plan(pieceBytes);
+      if (this.#planned) this.#open(http, place);
       else setImmediate(plan);
     };
     setImmediate(plan);
@@ -131,7 +137,11 @@ class Sending {
 
   #open(http: PeerHttp, place: PeerPlace): void {
     this.#setup.log.info('sending database snapshot', this.fields());
-    const headers = { 'Content-Type': 'application/octet-stream', ...requestHeaders(this.#setup) };
+    const headers = {
+      'Content-Type': 'application/octet-stream',
+      Trailer: checksumTrailer,
+      ...requestHeaders(this.#setup),
+    };
     const request = http.open(place, { method: 'POST', path: '/raft/snapshot', headers }, (message) => {
       gather(message, answerBytesMax, (answer) => {
         if (!answer.ok) return this.end(answer.why);
@@ -145,7 +155,9 @@ class Sending {
     request.on('error', (error) => this.end(faultText(error)));
     request.setTimeout(stalledMs, () => this.end('i/o timeout'));
     request.on('drain', () => this.#pump(request));
-    request.write(this.#head.bytes.subarray(0, this.#head.at));
+    const head = this.#head.bytes.subarray(0, this.#head.at);
+    this.#checksum = checksum(head, 0, head.length, 0);
+    request.write(head);
     this.#pump(request);
   }
 
@@ -153,8 +165,16 @@ class Sending {
   #pump(request: ClientRequest): void {
     if (this.#ended || request.writableEnded) return;
     const piece = this.#dump.next(pieceBytes);
-    if (piece === undefined) request.end();
-    else if (request.write(piece)) setImmediate(() => this.#pump(request));
+    if (piece === undefined) return this.#endBody(request);
+    this.#checksum = checksum(piece, 0, piece.length, this.#checksum);
+    if (request.write(piece)) setImmediate(() => this.#pump(request));
+  }
+
+  /** The peer has much to do before it answers. */
+  #endBody(request: ClientRequest): void {
+    request.addTrailers({ [checksumTrailer]: this.#checksum.toString(16) });
+    request.end();
+    request.setTimeout(savingMs);
   }
 
   /** Once, and never while whoever began it is still on the way. */

@@ -302,6 +302,21 @@ test('a snapshot cut short leaves nothing behind, and both sides say so', async 
   stop();
 });
 
+test('a snapshot that is not what its sender sent is refused', async () => {
+  const left = new Place(a);
+  await left.start();
+  const sent = encoded(snapMessage(b, a, new TestDump(new Uint8Array(0))));
+  const headers = { ...good, Trailer: 'X-Quorate-Crc32c' };
+  const answer = await call(`${left.url}/raft/snapshot`, 'POST', headers, sizedBody(sent.length, sent), {
+    'X-Quorate-Crc32c': '12345678',
+  });
+  const why = 'failed to save KV snapshot (it has not the checksum that its sender gave it)\n';
+  deepEqual([answer.status, answer.body], [500, why]);
+  equal(left.intakes[0]?.aborted, true);
+  equal(left.received.length, 0);
+  left.stop();
+});
+
 test('a snapshot to nobody is closed', async () => {
   const left = new Place(a);
   const transport = await left.start();
@@ -317,7 +332,13 @@ interface Answer {
   readonly body: string;
 }
 
-function call(url: string, method: string, headers: Record<string, string>, body?: Bytes): Promise<Answer> {
+function call(
+  url: string,
+  method: string,
+  headers: Record<string, string>,
+  body?: Bytes,
+  trailers: Record<string, string> = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(url, { method, headers, agent: false }, (response) => {
       const pieces: Buffer[] = [];
@@ -331,7 +352,9 @@ function call(url: string, method: string, headers: Record<string, string>, body
       response.on('end', () => resolve(answer()));
     });
     request.on('error', reject);
-    request.end(body);
+    if (body !== undefined) request.write(body);
+    request.addTrailers(trailers);
+    request.end();
   });
 }
 

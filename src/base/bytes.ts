@@ -30,6 +30,13 @@ export function concatBytes(parts: readonly Bytes[]): Bytes {
   return whole;
 }
 
+/** An unsigned number in 8 bytes, the highest first: so numbers lie in order. */
+export function uint64Bytes(value: number): Bytes {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  return bytes;
+}
+
 const encoder = new TextEncoder();
 // A byte-order mark is text like any other: a name that begins with one is another name.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });

@@ -1,5 +1,6 @@
 /** Values from a database in bbolt's format: all of them, in the place of those that a member has. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { uint64Bytes } from '../base/bytes.js';
 import { check } from '../base/check.js';
 import { appliedKey, readRecordedNumber } from '../member/applier.js';
 import { DatabaseImport } from '../member/database-import.js';
@@ -52,9 +53,7 @@ export async function restoreValues({ values, folder, options, path, index }: Re
     check(recorded <= index, 'the database of a snapshot holds nothing that comes after it');
     if (recorded === index) return;
     // Entries that change no values may stand between the two: they are in the snapshot, and must not be waited for at the next start.
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, BigInt(index));
-    next.setRecord('meta', appliedKey, bytes);
+    next.setRecord('meta', appliedKey, uint64Bytes(index));
     await new Promise<void>((resolve) => next.commit(resolve));
   });
 }

@@ -7,7 +7,7 @@
 import type { Outcome } from '../apply/outcome.js';
 import { requestField } from '../apply/request-field.js';
 import type { StateMachine } from '../apply/state-machine.js';
-import { type Bytes, utf8 } from '../base/bytes.js';
+import { type Bytes, uint64Bytes, utf8 } from '../base/bytes.js';
 import { check } from '../base/check.js';
 import { type MemberId, noMember } from '../base/ids.js';
 import type { MembershipBook } from '../cluster/book.js';
@@ -156,8 +156,8 @@ export class Applier implements Checkpointed {
   }
 
   record(): void {
-    this.#values.setRecord(meta, appliedKey, bigEndian(this.applied));
-    this.#values.setRecord(meta, termKey, bigEndian(this.appliedTerm));
+    this.#values.setRecord(meta, appliedKey, uint64Bytes(this.applied));
+    this.#values.setRecord(meta, termKey, uint64Bytes(this.appliedTerm));
     if (this.confState === this.#recordedConfState) return;
     this.#recordedConfState = this.confState;
     this.#values.setRecord(meta, confStateKey, encodeConfState(this.confState));
@@ -166,12 +166,6 @@ export class Applier implements Checkpointed {
   image(): Bytes {
     return snapshotImage(this.#members);
   }
-}
-
-function bigEndian(value: number): Bytes {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
-  return bytes;
 }
 
 /** A recorded index or term; 0 when there is none. */

@@ -6,14 +6,12 @@
  * do in the file; one that is none is a fault of the file, as is damage: `BoltFault`.
  */
 import { type Bytes, text } from '../base/bytes.js';
+import { RevisionKey } from '../mvcc/revision-bytes.js';
 import type { ValueStore } from '../mvcc/value-store.js';
 import type { BoltCursor, BoltFile } from '../wire/bolt/bolt-file.js';
 import type { BoltPage } from '../wire/bolt/bolt-page.js';
 import { BoltFault } from '../wire/bolt/format.js';
 
-const revisionBytes = 17;
-const separator = 0x5f;
-const tombstoneMark = 0x74;
 /** What an entry costs beside its bytes. */
 const entryBytes = 200;
 const recordBuckets: ReadonlySet<string> = new Set([
@@ -36,10 +34,9 @@ export class DatabaseImport {
   readonly #values: DatabaseSink;
   #bucket = '';
   #cursor: BoltCursor | undefined;
-  /** Revisions taken, and the last of them. */
+  /** Revisions taken. */
   revisions = 0;
-  #main = 0;
-  #sub = -1;
+  readonly #revision = new RevisionKey();
 
   constructor(file: BoltFile, values: DatabaseSink) {
     this.#buckets = file.buckets();
@@ -69,31 +66,12 @@ export class DatabaseImport {
     return false;
   }
 
-  #takeRevision(page: BoltPage, value: Bytes): void {
-    const { bytes, keyStart, keyEnd } = page;
-    const length = keyEnd - keyStart;
-    const tombstone = length === revisionBytes + 1 && bytes[keyEnd - 1] === tombstoneMark;
-    const main = uint64At(bytes, keyStart);
-    const sub = uint64At(bytes, keyStart + 9);
-    const isRevision = (tombstone || length === revisionBytes) && bytes[keyStart + 8] === separator;
-    if (!isRevision || !Number.isSafeInteger(main) || sub > 0xffff_ffff) {
-      throw new BoltFault(page.id, 'a key that is no revision');
-    }
-    // A put and a tombstone of one revision have keys that rise.
-    if (main === this.#main && sub === this.#sub) throw new BoltFault(page.id, `revision ${main} twice`);
+  #takeRevision({ bytes, keyStart, keyEnd, id }: BoltPage, value: Bytes): void {
+    const revision = this.#revision;
+    const fault = revision.read(bytes, keyStart, keyEnd);
+    if (fault !== undefined) throw new BoltFault(id, fault);
     this.revisions++;
-    this.#main = main;
-    this.#sub = sub;
     // The store keeps what it is given; the page is read over.
-    this.#values.append(main, sub, tombstone, value.slice());
+    this.#values.append(revision.main, revision.sub, revision.tombstone, value.slice());
   }
-}
-
-function uint64At(bytes: Bytes, at: number): number {
-  const four = (from: number) =>
-    (bytes[from] as number) * 0x100_0000 +
-    ((bytes[from + 1] as number) << 16) +
-    ((bytes[from + 2] as number) << 8) +
-    (bytes[from + 3] as number);
-  return four(at) * 0x1_0000_0000 + four(at + 4);
 }

@@ -7,7 +7,7 @@
  * What stands in the store as etcd has it goes out as it is. Added is what etcd makes at its boot and we do not keep: buckets that are
  * empty, the revision of its auth store, the version of its storage; and where the state stands, which our store learns only at a commit.
  */
-import { type Bytes, compareBytes, noBytes, text, utf8 } from '../base/bytes.js';
+import { type Bytes, compareBytes, noBytes, text, uint64Bytes, utf8 } from '../base/bytes.js';
 import { check } from '../base/check.js';
 import { revisionBytes, writeRevision } from '../mvcc/revision-bytes.js';
 import type { ValueStore, ValuesView, ValueVisitor } from '../mvcc/value-store.js';
@@ -215,15 +215,15 @@ function fewRecords(view: ValuesView, at: DumpPosition): FewRecords {
     few.set(bucket, records);
   }
   const meta = few.get('meta') ?? [];
-  set(meta, appliedKey, uint64(at.index));
-  set(meta, termKey, uint64(at.term));
+  set(meta, appliedKey, uint64Bytes(at.index));
+  set(meta, termKey, uint64Bytes(at.term));
   set(meta, confStateKey, encodeConfState(at.confState));
   if (find(meta, storageVersionKey) === undefined) {
     const version = storageVersionOf(find(few.get('cluster') ?? [], clusterVersionKey));
     if (version !== undefined) set(meta, storageVersionKey, utf8(version));
   }
   const auth = few.get('auth') ?? [];
-  if (find(auth, authRevisionKey) === undefined) set(auth, authRevisionKey, uint64(1));
+  if (find(auth, authRevisionKey) === undefined) set(auth, authRevisionKey, uint64Bytes(1));
   for (const records of few.values()) records.sort(([a], [b]) => compareBytes(a, b));
   return few;
 }
@@ -243,10 +243,4 @@ function find(records: readonly NamedRecord[], key: Bytes): Bytes | undefined {
 function set(records: NamedRecord[], key: Bytes, value: Bytes): void {
   const at = records.findIndex((record) => compareBytes(record[0], key) === 0);
   records.splice(at < 0 ? records.length : at, at < 0 ? 0 : 1, [key, value]);
-}
-
-function uint64(value: number): Bytes {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
-  return bytes;
 }

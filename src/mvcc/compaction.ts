@@ -24,7 +24,7 @@ import { KvHasher } from './kv-hasher.js';
 import { decodeRevision, encodeRevision } from './revision-bytes.js';
 import { RevisionSet } from './revision-set.js';
 import type { Store, StoreOptions } from './store.js';
-import type { ValueVisitor } from './value-store.js';
+import type { ValueStore, ValueVisitor } from './value-store.js';
 
 const metaBucket = 'meta';
 const scheduledKey = utf8('scheduledCompactRev');
@@ -105,7 +105,7 @@ export class Compactor {
     const store = this.#store;
     this.#jobs.push({ revision, previous: store.compactedRevision, keepHash, waiters: [] });
     store.compactedRevision = revision;
-    store.values.setRecord(metaBucket, scheduledKey, encodeRevision(revision));
+    scheduleCompaction(store.values, revision);
     this.nextStepAtMs = Math.min(this.nextStepAtMs, nowMs);
   }
 
@@ -215,6 +215,11 @@ export class Compactor {
     this.nextStepAtMs = Number.POSITIVE_INFINITY;
     for (const { waiters } of jobs) for (const waiter of waiters) waiter.compacted();
   }
+}
+
+/** Notes that all before `revision` is to go: whoever loads the values sees to it. */
+export function scheduleCompaction(values: Pick<ValueStore, 'setRecord'>, revision: number): void {
+  values.setRecord(metaBucket, scheduledKey, encodeRevision(revision));
 }
 
 /** The compactions the `meta` bucket knows of; -1 where there is none. */

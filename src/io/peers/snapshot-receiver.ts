@@ -32,6 +32,8 @@ export class SnapshotReceiver {
   #checksum = 0;
   #databaseBytes = 0;
   #writing = false;
+  /** All of the body has come. */
+  #whole = false;
   #cut = false;
   #over = false;
 
@@ -93,16 +95,23 @@ export class SnapshotReceiver {
     this.#intake?.write(piece, (failed) => {
       this.#writing = false;
       if (failed !== undefined) this.#unsaved(failed);
+      else if (this.#whole) this.#finish();
       else if (this.#cut) this.#abort();
       else if (!this.#over) this.#request.resume();
     });
   }
 
-  /** The body is complete. A paused request does not end, so nothing is being written. */
+  /** The body is complete. Its last piece may still be on its way to the disk: a pause does not hold back the end. */
   #ended(): void {
     if (this.#over) return;
+    if (this.#reader.message === undefined) return this.#undecoded(this.#reader.midway ? cutShort : 'EOF');
+    this.#whole = true;
+    if (!this.#writing) this.#finish();
+  }
+
+  #finish(): void {
     const { message } = this.#reader;
-    if (message === undefined) return this.#undecoded(this.#reader.midway ? cutShort : 'EOF');
+    if (message === undefined) return;
     const given = this.#request.trailers[checksumTrailer.toLowerCase()];
     if (given !== undefined && given !== this.#checksum.toString(16)) {
       this.#intake?.abort();
@@ -139,7 +148,7 @@ export class SnapshotReceiver {
 
   /** The connection is gone before all had come. */
   #lost(): void {
-    if (this.#over) return;
+    if (this.#over || this.#whole) return;
     if (this.#reader.message === undefined) return this.#undecoded(cutShort);
     this.#cut = true;
     if (!this.#writing) this.#abort();

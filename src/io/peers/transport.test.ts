@@ -54,12 +54,19 @@ class SlowIntake implements DatabaseIntake {
   kept: Buffer | undefined;
   aborted = false;
   failure: string | undefined;
+  #busy = false;
   constructor(readonly delayMs: number) {}
   write(piece: Bytes, written: (failed: string | undefined) => void): void {
     this.pieces.push(Uint8Array.from(piece));
-    setTimeout(written, this.delayMs, this.failure);
+    ok(!this.#busy, 'one piece is written before the next comes');
+    this.#busy = true;
+    setTimeout(() => {
+      this.#busy = false;
+      written(this.failure);
+    }, this.delayMs);
   }
   finish(kept: (failed: string | undefined) => void): void {
+    ok(!this.#busy, 'all is written before it is kept');
     this.kept = Buffer.concat(this.pieces);
     setImmediate(kept, undefined);
   }
@@ -279,6 +286,20 @@ test('a snapshot arrives whole, made no faster than it is taken in, and its mess
   equal(left.counters.of('b2').snapshotsSent, 1);
   equal(right.counters.of('a1').snapshotsReceived, 1);
   equal(right.counters.of('a1').snapshotsReceiving, 0);
+  stop();
+});
+
+test('a snapshot of one piece is kept only when that piece is written', async () => {
+  const { left, right, stop } = await pair();
+  right.intakeDelayMs = 20;
+  const dump = new TestDump(new Random(4).bytes(1000));
+  let arrived: boolean | undefined;
+  left.transport?.sendSnapshot(b, snapMessage(a, b, dump), dump, (ok) => {
+    arrived = ok;
+  });
+  await until(() => arrived !== undefined, 'snapshot');
+  equal(arrived, true);
+  ok(right.intakes[0]?.kept?.equals(dump.bytes));
   stop();
 });
 

@@ -91,6 +91,7 @@ export class BoltCursor {
   readonly #path: Step[] = [];
   readonly #leaf = new BoltPage();
   #leafBound: Bytes | undefined;
+  #kept: Bytes | undefined;
   #at = -1;
   #opened = false;
   #ended = false;
@@ -142,8 +143,9 @@ export class BoltCursor {
     return bytes.subarray(keyEnd, valueEnd);
   }
 
-  /** The entries of the bucket at hand. */
+  /** The entries of the bucket at hand; this cursor goes on behind it, whatever is read of them. */
   open(): BoltCursor {
+    this.#keepLeaf();
     const value = this.value();
     const { id } = this.#leaf;
     if (!this.isBucket || value.length < bucketHeaderBytes) throw new BoltFault(id, 'a bucket without its header');
@@ -151,6 +153,15 @@ export class BoltCursor {
     const root = view.getUint32(0, true) + view.getUint32(4, true) * 0x1_0000_0000;
     if (root !== 0) return new BoltCursor(this.#file, root, undefined);
     return new BoltCursor(this.#file, 0, { bytes: value.slice(bucketHeaderBytes), page: id });
+  }
+
+  /** The page's bytes are good until another one is read; a copy stays. */
+  #keepLeaf(): void {
+    const { bytes, id } = this.#leaf;
+    if (bytes === this.#kept) return;
+    this.#kept = bytes.slice();
+    this.#leaf.open(this.#kept, 0, this.#kept.length, id);
+    this.#leaf.element(this.#at);
   }
 
   #nextLeaf(): boolean {

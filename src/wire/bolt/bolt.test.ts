@@ -12,13 +12,19 @@ import { BoltFault } from './format.js';
 type Entry = readonly [Bytes, Bytes];
 type Content = readonly (readonly [string, readonly Entry[]])[];
 
-const sourceOf = (bytes: Bytes): BoltSource => ({
-  sizeBytes: bytes.length,
-  read(offset, length) {
-    ok(offset >= 0 && offset + length <= bytes.length, 'reads stay within the file');
-    return bytes.subarray(offset, offset + length);
-  },
-});
+/** What a read answered is spoilt by the next one, as a source may. */
+function sourceOf(bytes: Bytes): BoltSource {
+  let before = new Uint8Array(0);
+  return {
+    sizeBytes: bytes.length,
+    read(offset, length) {
+      ok(offset >= 0 && offset + length <= bytes.length, 'reads stay within the file');
+      before.fill(0xee);
+      before = bytes.slice(offset, offset + length);
+      return before;
+    },
+  };
+}
 
 function write(content: Content, pieceBytes?: number): Bytes {
   const plan = new BoltPlan();

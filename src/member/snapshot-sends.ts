@@ -29,7 +29,7 @@ export interface SnapshotSendsParts {
 
 export class SnapshotSends {
   readonly #parts: SnapshotSendsParts;
-  /** The index of each. */
+  /** From where on each is followed by entries. */
   readonly #underWay = new Map<MemberId, number>();
   readonly #arrived: { readonly index: number; readonly untilMs: number }[] = [];
 
@@ -51,14 +51,16 @@ export class SnapshotSends {
     if (this.#underWay.size >= underWayMax || this.#underWay.has(to)) return report(to, false);
     const metadata = { index: applier.applied, term: applier.appliedTerm, confState: applier.confState };
     const { index } = metadata;
-    this.#underWay.set(to, index);
+    // Raft goes on behind the snapshot that it knows of, which is older.
+    this.#underWay.set(to, Math.min(index, message.snapshot?.metadata.index ?? index));
     const beganMs = world.nowMs();
     const fields = { to: idToHex(to), 'snapshot-index': index };
     log.info('sending merged snapshot', fields);
     world.sendSnapshot(to, { ...message, snapshot: { data: applier.image(), metadata } }, beginDump(), (arrived) => {
       const nowMs = world.nowMs();
+      const kept = this.#underWay.get(to) ?? index;
       this.#underWay.delete(to);
-      if (arrived) this.#arrived.push({ index, untilMs: nowMs + keepMs });
+      if (arrived) this.#arrived.push({ index: kept, untilMs: nowMs + keepMs });
       const took = `${nowMs - beganMs}ms`;
       if (arrived) log.info('sent merged snapshot', { ...fields, took });
       else log.warn('failed to send merged snapshot', { ...fields, took });

@@ -19,6 +19,8 @@ export class ServerCounters {
   leaderChangesSeen = 0;
   heartbeatSendFailures = 0;
   learnerPromoteSuccesses = 0;
+  /** By reason. */
+  readonly learnerPromoteFailures = new Map<string, number>();
   proposalsCommitted = 0;
   proposalsApplied = 0;
   proposalsPending = 0;

@@ -252,6 +252,7 @@ export function etcdFamilies(counters: Counters, identity: Identity, extensive: 
     ...areaFamilies(counters.lease, leaseRows),
     ...areaFamilies(counters.client, clientRows),
     clientFamily(counters.client),
+    promoteFailuresFamily(counters.server),
     ...peerFamilies(counters.peers, identity.memberId),
     ...timingFamilies(counters.server),
     ...identityFamilies(identity),
@@ -273,6 +274,15 @@ function clientFamily({ requests }: ClientCounters): Family {
     help: 'The total number of client requests per client version.',
     type: 'counter',
     samples: () => requests.map(({ type, version, count }) => [{ type, client_api_version: version }, count]),
+  };
+}
+
+function promoteFailuresFamily({ learnerPromoteFailures }: ServerCounters): Family {
+  return {
+    name: 'etcd_server_learner_promote_failures',
+    help: 'The total number of failed learner promotions (likely learner not ready) while this member is leader.',
+    type: 'counter',
+    samples: () => [...learnerPromoteFailures].map(([Reason, count]) => [{ Reason }, count] as const),
   };
 }
 

@@ -119,7 +119,9 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => P
       persisted = tell;
     },
     saveSnapshot(snapshot, done) {
+      const beganMs = performance.now();
       snaps.save(snapshot, (failure) => {
+        counters.snapFsyncSeconds.observe((performance.now() - beganMs) / 1000);
         if (failure !== undefined) return fatal('a snapshot cannot be written; stopping', failure);
         log.info('saved snapshot', { 'snapshot-index': snapshot.metadata.index });
         snaps.purge(options.snapshotsMax, () => {});

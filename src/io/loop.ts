@@ -82,9 +82,10 @@ export class Loop {
     const { compactor } = this.#parts.store;
     if (compactor.nextStepAtMs <= nowMs) {
       if (this.#compactingSinceMs < 0) this.#compactingSinceMs = nowMs;
-      compactor.step(nowMs);
       const { mvcc } = this.#parts.counters;
-      mvcc.compactionPauseMs.observe(performance.now() - nowMs);
+      const pauseMs = compactor.isInIndex ? mvcc.indexCompactionPauseMs : mvcc.compactionPauseMs;
+      compactor.step(nowMs);
+      pauseMs.observe(performance.now() - nowMs);
       if (compactor.idle) {
         mvcc.compactionTotalMs.observe(performance.now() - this.#compactingSinceMs);
         mvcc.lastCompactionSeconds = Math.floor(Date.now() / 1000);

@@ -4,12 +4,13 @@ import { noMember } from '../base/ids.js';
 import type { Assembled } from '../member/assembly.js';
 
 export function readFigures(
-  { member, store, hub, duties, deadlines, leaseDuties, options }: Assembled,
+  { member, members, store, hub, duties, deadlines, leaseDuties, options }: Assembled,
   counters: Counters,
 ): void {
   const { server, mvcc, lease } = counters;
   server.hasLeader = member.leader === noMember ? 0 : 1;
   server.isLeader = member.isLeader ? 1 : 0;
+  server.isLearner = members.member(member.memberId)?.isLearner === true ? 1 : 0;
   server.leaderChangesSeen = duties.leaderChanges;
   server.proposalsCommitted = member.committed;
   server.proposalsApplied = member.applied;

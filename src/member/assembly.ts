@@ -50,6 +50,7 @@ import { Restoring } from './restoring.js';
 import { Roster } from './roster.js';
 import { SnapshotSends } from './snapshot-sends.js';
 import { StorageVersion } from './storage-version.js';
+import { timedDump } from './timed-dump.js';
 import type { World } from './world.js';
 
 /** What the log held at start. */
@@ -151,11 +152,12 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     preVote: options.preVote,
     logger: raftLogger(log.named('raft')),
   });
+  const timed = (dump: DatabaseDump) => timedDump(dump, () => world.nowMs(), counters.disk.snapshotSeconds);
   const snapshotSends = new SnapshotSends({
     world,
     applier,
     log,
-    beginDump: () => beginDump(values, { ...applier.position, revision: store.revision }),
+    beginDump: () => timed(beginDump(values, { ...applier.position, revision: store.revision })),
     report: (to, arrived) => member.snapshotSent(to, arrived),
   });
   const ids = new RequestIds(options.memberId, world.wallMs());
@@ -208,7 +210,10 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     heartbeatMs: options.heartbeatMs,
     checkpointMs: options.leaseCheckpointMs,
   });
-  const reconfiguration = new Reconfiguration({ member, world, log, members }, options.strictReconfigCheck);
+  const reconfiguration = new Reconfiguration(
+    { member, world, log, members, counters: counters.server },
+    options.strictReconfigCheck,
+  );
   const transfer = new LeaderTransfer({ member, members, peers: world.peers, log });
   const duties = new Duties(options, {
     member,
@@ -229,7 +234,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     beginDump() {
       if (restoring.active) return undefined;
       const { applied: index, appliedTerm: term, confState } = applier;
-      return beginDump(values, { index, term, confState, revision: store.revision });
+      return timed(beginDump(values, { index, term, confState, revision: store.revision }));
     },
     log,
     options,

@@ -30,6 +30,7 @@ import { AppliedWaits } from './applied-waits.js';
 import type { Applier } from './applier.js';
 import type { Checkpoints } from './checkpoints.js';
 import type { MemberFront, ProposalWaiter, ReadWaiter, RequestField } from './front.js';
+import { HeartbeatTimes } from './heartbeat-times.js';
 import { faultOf } from './incoming.js';
 import { KindSeconds, kindName } from './kind-seconds.js';
 import { LogWriter } from './log-writer.js';
@@ -53,6 +54,7 @@ export interface MemberConfig {
   readonly warningApplyMs: number;
   readonly memberId: MemberId;
   readonly clusterId: ClusterId;
+  readonly heartbeatMs: number;
   readonly electionMs: number;
   readonly maxRequestBytes: number;
 }
@@ -99,6 +101,7 @@ export class Member implements MemberFront {
   readonly #leaderOnly = new Set<number>();
   #gatheredConfChanges: ConfChange[] = [];
   readonly #logWriter: LogWriter;
+  readonly #heartbeats: HeartbeatTimes;
   #listener: LeadershipListener | undefined;
   readonly #tickers: ((nowMs: number) => void)[] = [];
   #stopped = false;
@@ -133,6 +136,11 @@ export class Member implements MemberFront {
     this.#requestTimeoutMs = requestTimeoutMsOf(config.electionMs);
     this.#proposals = new Proposals(this.#requestTimeoutMs);
     this.#batch = new ProposalBatch(parts.ids, config.maxRequestBytes);
+    this.#heartbeats = new HeartbeatTimes({
+      heartbeatMs: config.heartbeatMs,
+      log: parts.log,
+      counters: parts.counters,
+    });
     this.#logWriter = new LogWriter({
       world: parts.world,
       storage: parts.storage,
@@ -470,6 +478,7 @@ export class Member implements MemberFront {
 
   #send(message: Message): void {
     if (this.#stopped || this.#parts.members.isRemoved(message.to)) return;
+    if (message.type === messageType.heartbeat) this.#heartbeats.sent(message.to, this.#world.nowMs());
     if (message.type === messageType.snap) this.#parts.snapshotSends.send(message);
     else this.#world.send(message.to, message);
   }
@@ -531,6 +540,7 @@ export class Member implements MemberFront {
     if (leader === this.leader) return;
     this.leader = leader;
     this.isLeader = leader === this.memberId;
+    this.#heartbeats.reset();
     if (this.isLeader) this.#electedMs = this.#world.nowMs();
     if (leader !== noMember) this.#parts.counters.readIndexesFailed += this.#reads.leaderChanged();
     this.#listener?.leaderChanged(leader, this.isLeader);

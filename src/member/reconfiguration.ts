@@ -5,6 +5,7 @@
  * Only a leader knows how far a learner has come, so promotions are decided by it; other members ask it over its peer port.
  */
 import { noBytes, text } from '../base/bytes.js';
+import type { ServerCounters } from '../base/counters.js';
 import { idToHex, type MemberId, noMember } from '../base/ids.js';
 import { parseJson } from '../base/json.js';
 import type { Log } from '../base/log.js';
@@ -34,6 +35,7 @@ export interface ReconfigurationParts {
   readonly world: World;
   readonly log: Log;
   readonly members: MembershipBook;
+  readonly counters: ServerCounters;
 }
 
 /** A promotion that is for the leader to decide. */
@@ -97,11 +99,29 @@ export class Reconfiguration {
       this.#forwarded.push({ id, token, waiter, untilMs, asking: false });
       return this.tick(member.nowMs());
     }
+    const counted = this.#counted(waiter);
     const refusal = this.#refusalToPromote(id);
-    if (refusal !== undefined) return waiter.failed(refusal);
+    if (refusal !== undefined) return counted.failed(refusal);
     const promoted = { id, peerUrls: [], isLearner: false, name: '', clientUrls: [] };
     const context = encodeContext({ member: promoted, isPromote: true });
-    this.#propose({ type: confChangeType.addNode, nodeId: id, context }, waiter);
+    this.#propose({ type: confChangeType.addNode, nodeId: id, context }, counted);
+  }
+
+  /** Promotions are counted where they are decided. */
+  #counted(waiter: ChangeWaiter): ChangeWaiter {
+    const { counters } = this.#parts;
+    return {
+      changed(members) {
+        counters.learnerPromoteSuccesses++;
+        waiter.changed(members);
+      },
+      failed(error) {
+        const { learnerPromoteFailures: failures } = counters;
+        const reason = errors[error].text;
+        failures.set(reason, (failures.get(reason) ?? 0) + 1);
+        waiter.failed(error);
+      },
+    };
   }
 
   /** Asks the leader for the promotions that it has not answered. */

@@ -116,6 +116,11 @@ export class Compactor {
     else last.waiters.push(waiter);
   }
 
+  /** Whether the next slice is of the index, not of values. */
+  get isInIndex(): boolean {
+    return this.#phase === 'index';
+  }
+
   /** One slice of work. */
   step(nowMs: number): void {
     const job = this.#jobs[0];

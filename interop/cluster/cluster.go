@@ -110,7 +110,7 @@ func (c *Cluster) start(node *Node, list, state string) error {
 	go func() {
 		<-gone
 		if !node.isExpected() {
-			c.Story.Wrong("%s ended by itself with %s:\n%s", node, node.WaitEnd(0), node.LogTail(12))
+			c.Story.Fatal("%s ended by itself with %s:\n%s", node, node.WaitEnd(time.Second), node.LogTail(12))
 		}
 	}()
 	return nil

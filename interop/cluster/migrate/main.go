@@ -37,10 +37,18 @@ func main() {
 	f.Guard()
 	s := story.New(*verbose)
 	began := time.Now()
+	go func() {
+		<-s.Over
+		finish(f, s, nil, began)
+	}()
 	explained, err := run(f, s)
 	if err != nil {
 		s.Wrong("%v", err)
 	}
+	finish(f, s, explained, began)
+}
+
+func finish(f *fleet.Fleet, s *story.Story, explained map[string]int, began time.Time) {
 	f.KillAll()
 	fmt.Printf("  %s\n", s.Figures())
 	fmt.Printf("  errors that etcd gives too: %s\n", story.Counts(explained))

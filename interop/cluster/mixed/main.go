@@ -37,7 +37,15 @@ func main() {
 	f.Guard()
 	s := story.New(*verbose)
 	began := time.Now()
+	go func() {
+		<-s.Over
+		finish(f, s, nil, began)
+	}()
 	explained := run(f, s)
+	finish(f, s, explained, began)
+}
+
+func finish(f *fleet.Fleet, s *story.Story, explained map[string]int, began time.Time) {
 	f.KillAll()
 	fmt.Printf("  %s\n", s.Figures())
 	fmt.Printf("  errors that etcd gives too: %s\n", story.Counts(explained))

@@ -50,12 +50,15 @@ type Story struct {
 	failures []Failure
 	wrongs   []string
 	notes    map[string]int
+	// Over is closed when going on makes no sense.
+	Over  chan struct{}
+	fatal sync.Once
 	// Verbose prints each step as it is taken.
 	Verbose bool
 }
 
 func New(verbose bool) *Story {
-	return &Story{began: time.Now(), notes: map[string]int{}, Verbose: verbose}
+	return &Story{began: time.Now(), notes: map[string]int{}, Over: make(chan struct{}), Verbose: verbose}
 }
 
 // Say prints a step of the run with its time.
@@ -88,6 +91,12 @@ func (s *Story) Wrong(format string, args ...any) {
 	if count <= 40 {
 		fmt.Printf("  %6.2f  WRONG: %s\n", time.Since(s.began).Seconds(), text)
 	}
+}
+
+// Fatal is something after which the rest would only say the same again and again.
+func (s *Story) Fatal(format string, args ...any) {
+	s.Wrong(format, args...)
+	s.fatal.Do(func() { close(s.Over) })
 }
 
 func (s *Story) Wrongs() int {

@@ -239,7 +239,11 @@ func (m *Member) Stop(signal syscall.Signal) string {
 // LogTail is the end of what the member has said.
 func (m *Member) LogTail(lines int) string {
 	all := strings.Split(strings.TrimSpace(m.Log()), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
+	tail := all[max(0, len(all)-lines):]
+	for i, line := range tail {
+		tail[i] = fmt.Sprintf("    %.400s", line)
+	}
+	return strings.Join(tail, "\n")
 }
 
 // Log is all that the member has said.

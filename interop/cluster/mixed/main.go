@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,6 +26,7 @@ var (
 	seed    = flag.Uint64("seed", 1, "seed of the load and of the choices")
 	rate    = flag.Int("rate", 500, "calls a second")
 	workers = flag.Int("workers", 16, "how many calls at once")
+	scenes  = flag.String("scenes", "snapshot,replace", "what is played; leadership moves about in any case")
 	verbose = flag.Bool("verbose", false, "print every step")
 )
 
@@ -77,7 +79,7 @@ func run(f *fleet.Fleet, s *story.Story) map[string]int {
 	}
 	l.Start(*workers, *rate)
 	if err := play(c); err != nil {
-		s.Wrong("%v", err)
+		s.Fatal("%v", err)
 	}
 	c.Verdict()
 	explained := s.Judge()
@@ -109,17 +111,24 @@ func play(c *cluster.Cluster) error {
 	until := time.Now().Add(time.Duration(*seconds) * time.Second)
 	for round := 0; round == 0 || time.Now().Before(until); round++ {
 		for _, kind := range kinds() {
+			if !strings.Contains(*scenes, "snapshot") {
+				break
+			}
 			if err := fallBehind(c, kind); err != nil {
 				return err
 			}
 			time.Sleep(time.Second)
 		}
 		for i, kind := range kinds() {
+			if !strings.Contains(*scenes, "replace") {
+				break
+			}
 			if err := replace(c, kind, (round+i)%2 == int(*seed%2)); err != nil {
 				return err
 			}
 			time.Sleep(time.Second)
 		}
+		time.Sleep(time.Second)
 	}
 	return nil
 }

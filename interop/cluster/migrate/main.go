@@ -24,7 +24,7 @@ var (
 	path    = flag.String("path", "go,quorate,go", "the kinds that the cluster is of, one after the other")
 	seed    = flag.Uint64("seed", 1, "seed of the load and of the choices")
 	rate    = flag.Int("rate", 400, "calls a second")
-	workers = flag.Int("workers", 12, "how many calls at once")
+	workers = flag.Int("workers", 32, "how many calls at once")
 	verbose = flag.Bool("verbose", false, "print every step")
 )
 

@@ -25,7 +25,7 @@ var (
 	seconds = flag.Int("seconds", 60, "how long the load runs at least; every kind of scene is played once in any case")
 	seed    = flag.Uint64("seed", 1, "seed of the load and of the choices")
 	rate    = flag.Int("rate", 500, "calls a second")
-	workers = flag.Int("workers", 16, "how many calls at once")
+	workers = flag.Int("workers", 48, "how many calls at once")
 	scenes  = flag.String("scenes", "snapshot,replace", "what is played; leadership moves about in any case")
 	verbose = flag.Bool("verbose", false, "print every step")
 )

@@ -53,6 +53,11 @@ import { StorageVersion } from './storage-version.js';
 import { timedDump } from './timed-dump.js';
 import type { World } from './world.js';
 
+/** Entries on their way to one follower. More would only wait in buffers: the link is full long before. */
+const inflightBytesMax = 64 << 20;
+/** Entries that no quorum has yet. What is proposed beyond that waits, and after the request's time it is refused. */
+const uncommittedBytesMax = 256 << 20;
+
 /** What the log held at start. */
 export interface RecoveredLog {
   readonly snapshot: { readonly index: number; readonly term: number; readonly confState: ConfState | undefined };
@@ -148,6 +153,8 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     applied: applied.index,
     asyncStorageWrites: true,
     maxMessageBytes: 1 << 20,
+    maxInflightBytes: inflightBytesMax,
+    maxUncommittedBytes: uncommittedBytesMax,
     checkQuorum: true,
     preVote: options.preVote,
     logger: raftLogger(log.named('raft')),

@@ -30,6 +30,14 @@ test('writes and reads on every member, one message a follower a turn', () => {
     few.ones.every(({ member }) => member.revision === leader.member.revision),
     true,
   );
+  for (let turn = 0; turn < 10; turn++) {
+    for (const one of few.ones) for (let i = 0; i < 5; i++) one.put(`t${i}`);
+    few.sent.clear();
+    few.turn();
+    const { app, appResp } = messageType;
+    ok((few.sent.get(app) ?? 0) <= 2, 'whoever proposed');
+    ok((few.sent.get(appResp) ?? 0) <= 2, 'whatever was committed');
+  }
 });
 
 test('a read on a follower whose question or answer is lost is answered after half a second', () => {

@@ -35,6 +35,7 @@ import { faultOf } from './incoming.js';
 import { KindSeconds, kindName } from './kind-seconds.js';
 import { LogWriter } from './log-writer.js';
 import { requestTimeoutMsOf } from './options.js';
+import { Outbox } from './outbox.js';
 import { ProposalBatch } from './proposal-batch.js';
 import { Proposals } from './proposals.js';
 import { Reads } from './reads.js';
@@ -102,6 +103,7 @@ export class Member implements MemberFront {
   #gatheredConfChanges: ConfChange[] = [];
   readonly #logWriter: LogWriter;
   readonly #heartbeats: HeartbeatTimes;
+  readonly #outbox: Outbox;
   #listener: LeadershipListener | undefined;
   readonly #tickers: ((nowMs: number) => void)[] = [];
   #stopped = false;
@@ -141,6 +143,7 @@ export class Member implements MemberFront {
       log: parts.log,
       counters: parts.counters,
     });
+    this.#outbox = new Outbox((message) => this.#send(message));
     this.#logWriter = new LogWriter({
       world: parts.world,
       storage: parts.storage,
@@ -461,19 +464,20 @@ export class Member implements MemberFront {
       this.#reads.confirm(this.applied);
       this.#appliedWaits.check();
     }
+    this.#outbox.flush();
     this.#driving = false;
   }
 
   #carryOut(message: Message): void {
     if (message.to === localAppendThread) this.#logWriter.write(message);
     else if (message.to === localApplyThread) this.#apply(message);
-    else this.#send(message);
+    else this.#outbox.add(message);
   }
 
   /** What an append or an application has promised. */
   #deliver(response: Message): void {
     if (response.to === this.memberId) this.#node.step(response);
-    else this.#send(response);
+    else this.#outbox.add(response);
   }
 
   #send(message: Message): void {

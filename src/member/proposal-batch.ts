@@ -14,6 +14,8 @@ import type { RequestIds } from './request-ids.js';
 
 /** A message that takes proposals to the leader carries about this much, as one that brings entries back does. */
 const forwardedBytesMax = 1 << 20;
+/** A leader's raft takes so many in one go: more than a turn brings, unless it refused what the turns before brought. */
+const offeredMax = 8192;
 
 export class ProposalBatch {
   readonly #ids: RequestIds;
@@ -73,7 +75,7 @@ export class ProposalBatch {
 
   #nextEnd(from: number, isLeader: boolean): number {
     const { length } = this.#entries;
-    if (isLeader) return length;
+    if (isLeader) return Math.min(length, from + offeredMax);
     let end = from;
     for (let bytes = 0; end < length && bytes < forwardedBytesMax; end++) bytes += (this.#entries[end] as Bytes).length;
     return end;

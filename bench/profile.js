@@ -1,5 +1,6 @@
 /**
- * `node bench/profile.js [--work put] [--clients 100] [--connections 10] [--seconds 5] [--top 40] [--callers NAME]`
+ * `node bench/profile.js [--work put] [--clients 100] [--connections 10] [--seconds 5] [--top 40] [--callers NAME]
+ *      [--members 3 [--to leader|all]]`
  *
  * Where Quorate's main thread spends its time under a load of our own generator: microseconds a request, by function, each
  * with what it does itself (`self`) and with all that it calls (`whole`). `--callers` says who calls a function, instead.
@@ -9,8 +10,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { startCluster } from './cluster.js';
 import { generate } from './generators.js';
-import { freePort, startServer } from './servers.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -20,40 +21,55 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '5' },
     top: { type: 'string', default: '40' },
     callers: { type: 'string' },
+    members: { type: 'string', default: '1' },
+    to: { type: 'string', default: 'leader' },
   },
 });
 
-const { profile, result } = await record();
-const times = selfTimes(profile);
-if (options.callers === undefined) printFunctions(times, result);
-else printCallers(times, result, options.callers);
+const { profiles, result } = await record();
+for (const { name, profile } of profiles) {
+  const times = selfTimes(profile);
+  if (profiles.length > 1) console.log(`\n== ${name}`);
+  if (options.callers === undefined) printFunctions(times, result);
+  else printCallers(times, result, options.callers);
+}
 
+/** One member alone, or three that are a cluster: then the leader's profile and a follower's. */
 async function record() {
   const dir = mkdtempSync(join(tmpdir(), 'quorate-profile-'));
+  const folders = Array.from({ length: Number(options.members) }, (_, i) => join(dir, `profile${i}`));
   try {
-    const server = await startServer('quorate', {
-      dir: join(dir, 'data'),
-      port: await freePort(),
-      peerPort: await freePort(),
-      nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${dir}`],
+    const cluster = await startCluster('quorate', {
+      dir,
+      count: folders.length,
+      memberOptions: (i) => ({ nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${folders[i]}`] }),
     });
+    const leader = await cluster.leader();
+    const server = options.to === 'leader' ? { endpoint: leader.endpoint, pid: cluster.pid } : cluster;
     const fill = { work: 'fill', clients: 200, connections: 20, total: 100_000 };
     if (options.work === 'get' || options.work === 'txn') await generate('own', server, fill);
     const { work, clients, connections, seconds } = options;
     const beganMicros = monotonicMicros();
     const result = await generate('own', server, { work, clients, connections, seconds });
     const endedMicros = monotonicMicros();
-    await server.stop();
-    const files = readdirSync(dir).filter((name) => name.endsWith('.cpuprofile'));
-    // Workers write files of their own; the main thread's is the one that was busiest.
-    const profiles = files.map((name) => JSON.parse(readFileSync(join(dir, name), 'utf8')));
-    const [profile] = profiles.sort((a, b) => busyMicros(b) - busyMicros(a));
+    await cluster.stop();
     // The generator's start and warm-up are not among its operations.
-    const countedFrom = endedMicros - result.seconds * 1e6;
-    return { profile: cut(profile, Math.max(beganMicros, countedFrom), endedMicros), result };
+    const fromMicros = Math.max(beganMicros, endedMicros - result.seconds * 1e6);
+    const profileOf = (member) => cut(busiest(folders[cluster.members.indexOf(member)]), fromMicros, endedMicros);
+    const follower = cluster.members.find((member) => member !== leader);
+    const shown = [{ name: 'leader', profile: profileOf(leader) }];
+    if (follower !== undefined) shown.push({ name: 'a follower', profile: profileOf(follower) });
+    return { profiles: shown, result };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** Workers write files of their own; the main thread's is the one that was busiest. */
+function busiest(folder) {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
+  const profiles = files.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
+  return profiles.sort((a, b) => busyMicros(b) - busyMicros(a))[0];
 }
 
 /** The clock that V8 stamps its samples with. */

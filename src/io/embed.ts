@@ -11,7 +11,10 @@ import { type Host, startHost } from './host.js';
 import { memoryStorage, type Storage } from './storage.js';
 
 export interface EmbedOptions {
-  /** The data directory, or `memory`: then nothing is written, and all is gone when the member stops. */
+  /**
+   * The data directory, or `memory`: then nothing is written, and all is gone when the member stops. A member of several that is
+   * only in memory must not come back after a stop: it would have forgotten what it promised the others.
+   */
   readonly dir?: string;
   /** Where clients connect, several by commas; port 0 takes any free one. Default `http://127.0.0.1:0`. */
   readonly listenClientUrls?: string;
@@ -36,13 +39,18 @@ export interface EmbeddedMember extends AsyncDisposable {
   /** The first of `clientUrls`. */
   readonly clientUrl: string;
   readonly clientUrls: readonly string[];
+  /** Settles when it has ended by itself, for it was removed from its cluster. */
+  readonly left: Promise<void>;
   close(): Promise<void>;
 }
 
 /** Where a member that stays alone is said to be. */
 const somePeerUrl = 'http://localhost:2380';
 
-/** Starts a member, and settles when it serves. Rejects with what stands in the way, in one line. */
+/**
+ * Starts a member, and settles when it serves; of a new cluster of several, that is when a quorum of them has been started.
+ * Rejects with what stands in the way, in one line.
+ */
 export async function startMember(options: EmbedOptions = {}): Promise<EmbeddedMember> {
   const { dir = 'memory', listenClientUrls = 'http://127.0.0.1:0', name = 'default', log = silentLog } = options;
   const { listenPeerUrls = '', advertisePeerUrls = listenPeerUrls || somePeerUrl } = options;
@@ -113,5 +121,8 @@ export async function startMember(options: EmbedOptions = {}): Promise<EmbeddedM
     closing ??= stop();
     return closing;
   };
-  return { clientUrl: host.clientUrls[0] ?? '', clientUrls: host.clientUrls, close, [Symbol.asyncDispose]: close };
+  const { clientUrls } = host;
+  // Its directory may be used again once it has left.
+  const left = host.left.then(close);
+  return { clientUrl: clientUrls[0] ?? '', clientUrls, left, close, [Symbol.asyncDispose]: close };
 }

@@ -45,7 +45,15 @@ export class ElectionAdvance {
 
   #begin(nowMs: number): void {
     this.#untilMs = nowMs + waitMs;
-    const { log } = this.#parts;
+    const { member, members, log } = this.#parts;
+    if (members.list().length === 1) {
+      // A sole voter has campaigned already.
+      this.#done = true;
+      return log.info('started as single-node; fast-forwarding election ticks', {
+        'local-member-id': idToHex(member.memberId),
+        ...this.#forwarded(this.#electionTicks - 1),
+      });
+    }
     const ticks = { 'election-ticks': this.#electionTicks };
     this.#done = !this.#options.initialElectionTickAdvance;
     if (this.#done) log.info('skipping initial election tick advance', ticks);
@@ -58,15 +66,21 @@ export class ElectionAdvance {
     if (active < 2) return;
     this.#done = true;
     const forward = this.#electionTicks - 2;
-    const { heartbeatMs } = this.#options;
     log.info('initialized peer connections; fast-forwarding election ticks', {
       'local-member-id': idToHex(member.memberId),
-      'forward-ticks': forward,
-      'forward-duration': printDuration(forward * heartbeatMs),
-      'election-ticks': this.#electionTicks,
-      'election-timeout': printDuration(this.#electionTicks * heartbeatMs),
+      ...this.#forwarded(forward),
       'active-remote-members': active,
     });
     member.advance(forward);
+  }
+
+  #forwarded(ticks: number) {
+    const { heartbeatMs } = this.#options;
+    return {
+      'forward-ticks': ticks,
+      'forward-duration': printDuration(ticks * heartbeatMs),
+      'election-ticks': this.#electionTicks,
+      'election-timeout': printDuration(this.#electionTicks * heartbeatMs),
+    };
   }
 }

@@ -22,6 +22,7 @@ interface Transfer {
   readonly to: MemberId;
   readonly waiter: TransferWaiter;
   readonly beganMs: number;
+  readonly beforeStop: boolean;
   readonly untilMs: number;
 }
 
@@ -42,17 +43,22 @@ export class LeaderTransfer {
 
   /** This leader hands over to `to`, a voter. `untilMs`: when whoever asked gives up. */
   move(to: MemberId, untilMs: number, waiter: TransferWaiter): void {
-    const { member, members, log } = this.#parts;
+    const { member, members } = this.#parts;
     if (!member.isLeader) return waiter.failed('notLeader');
     const target = members.member(to);
     if (target === undefined || target.isLearner) return waiter.failed('badLeaderTransferee');
+    this.#begin({ from: member.leader, to, waiter, beganMs: member.nowMs(), untilMs, beforeStop: false });
+  }
+
+  #begin(transfer: Transfer): void {
+    const { member, log } = this.#parts;
     log.info('leadership transfer starting', {
       'local-member-id': idToHex(member.memberId),
-      'current-leader-member-id': idToHex(member.leader),
-      'transferee-member-id': idToHex(to),
+      'current-leader-member-id': idToHex(transfer.from),
+      'transferee-member-id': idToHex(transfer.to),
     });
-    this.#waiting.push({ from: member.leader, to, waiter, beganMs: member.nowMs(), untilMs });
-    member.transferLeader(to);
+    this.#waiting.push(transfer);
+    member.transferLeader(transfer.to);
     this.#look();
   }
 
@@ -61,10 +67,17 @@ export class LeaderTransfer {
     if (this.#waiting.length === 0) return;
     this.#waiting = this.#waiting.filter(({ waiter }) => !waiter.gone());
     this.#look();
-    for (const late of this.#waiting.filter(({ untilMs }) => untilMs <= nowMs)) {
-      this.#waiting = this.#waiting.filter((other) => other !== late);
-      late.waiter.failed('timeoutLeaderTransfer');
+    const { peers } = this.#parts;
+    for (const transfer of this.#waiting) {
+      if (transfer.untilMs <= nowMs) this.#fail(transfer, 'timeoutLeaderTransfer');
+      // Members that stop together need not wait for each other.
+      else if (transfer.beforeStop && peers.activeSinceMs(transfer.to) === undefined) this.#fail(transfer, 'unhealthy');
     }
+  }
+
+  #fail(transfer: Transfer, error: ErrorName): void {
+    this.#waiting = this.#waiting.filter((other) => other !== transfer);
+    transfer.waiter.failed(error);
   }
 
   #look(): void {
@@ -101,7 +114,10 @@ export class LeaderTransfer {
     };
     const to = this.#longestConnected(voters.map(({ id }) => id));
     if (to === undefined) return failed('unhealthy');
-    this.move(to, member.nowMs() + member.requestTimeoutMs, { gone: () => false, moved: done, failed });
+    const beganMs = member.nowMs();
+    const untilMs = beganMs + member.requestTimeoutMs;
+    const waiter = { gone: () => false, moved: done, failed };
+    this.#begin({ from: member.leader, to, waiter, beganMs, untilMs, beforeStop: true });
   }
 
   #longestConnected(ids: readonly MemberId[]): MemberId | undefined {

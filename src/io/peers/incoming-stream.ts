@@ -53,7 +53,12 @@ export class IncomingStream {
 
   #dial(): void {
     const place = this.#picker.pick();
-    if (this.#stopped || place === undefined) return;
+    if (this.#stopped) return;
+    if (place === undefined) {
+      // An update may bring a URL that leads somewhere.
+      this.#redial = setTimeout(() => this.#dial(), redialMs);
+      return;
+    }
     const attempt = new Attempt(this.#setup, place, this.#options, this.#status);
     this.#socket = attempt.socket;
     attempt.onEstablished = () => {

@@ -14,13 +14,24 @@ export function peerPlace(url: string): PeerPlace {
   return { ...place, url, secure: /^(https|unixs):/.test(url), authority };
 }
 
+/** The membership may hold any text for a URL: what leads nowhere is left out, and a member without others cannot be reached. */
+function placesOf(urls: readonly string[]): readonly PeerPlace[] {
+  return urls.flatMap((url) => {
+    try {
+      return [peerPlace(url)];
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** One URL is used until it fails, then the next. */
 export class UrlPicker {
   #places: readonly PeerPlace[];
   #picked = 0;
 
   constructor(urls: readonly string[]) {
-    this.#places = urls.map(peerPlace);
+    this.#places = placesOf(urls);
   }
 
   get places(): readonly PeerPlace[] {
@@ -28,7 +39,7 @@ export class UrlPicker {
   }
 
   update(urls: readonly string[]): void {
-    this.#places = urls.map(peerPlace);
+    this.#places = placesOf(urls);
     this.#picked = 0;
   }
 

@@ -50,6 +50,7 @@ export async function startConfigured(config: Config, log: Log): Promise<Running
       listenClientHttpUrls: config.listenClientHttpUrls,
       maxTxnOps: config.maxTxnOps,
       progressNotifyMs: config.watchProgressNotifyIntervalMs || 600_000,
+      warningUnaryMs: config.warningUnaryRequestDurationMs,
       counters,
       grpc: { ...grpcLimits(config), ...(config.metrics === 'extensive' && { clock: () => performance.now() }) },
       handlers: (assembled, _loop, services) =>

@@ -94,6 +94,7 @@ export async function startMember(options: EmbedOptions = {}): Promise<EmbeddedM
       listenClientHttpUrls: [],
       maxTxnOps: 128,
       progressNotifyMs: 600_000,
+      warningUnaryMs: 300,
       counters,
       grpc: {},
       handlers: (assembled, _loop, services) =>

@@ -21,6 +21,7 @@ import type { MemberOptions } from '../member/options.js';
 import type { World } from '../member/world.js';
 import { keeperOf } from '../rpc/keeper.js';
 import { learnerServices } from '../rpc/learner.js';
+import { type RequestStatsParts, tellRequestStats } from '../rpc/request-stats.js';
 import { type MemberServices, memberServices } from '../rpc/services.js';
 import { createGrpcServer, type GrpcServerOptions } from '../wire/grpc/server.js';
 import type { Method } from '../wire/grpc/service.js';
@@ -29,6 +30,7 @@ import { createHttp1Server, http1Limits } from './http1.js';
 import { inflaters } from './inflate.js';
 import type { ListenPlace } from './listen-place.js';
 import { Listener } from './listener.js';
+import { timestamp } from './log-line.js';
 import { Loop } from './loop.js';
 import { type MemberUrls, Milestones } from './milestones.js';
 import { PeerTransport } from './peers/transport.js';
@@ -53,6 +55,8 @@ export interface HostOptions {
   readonly listenClientHttpUrls: readonly string[];
   readonly maxTxnOps: number;
   readonly progressNotifyMs: number;
+  /** Unary calls that take longer are told of in the log. */
+  readonly warningUnaryMs: number;
   readonly counters: Counters;
   readonly grpc: GrpcServerOptions;
   /** Who this member is and who the others are; asked only where the log does not say. */
@@ -84,12 +88,18 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   const turn = new Turn();
   const services = new Map<string, Method>();
   const counted = new Map<string, MethodCounters>();
+  let stats: RequestStatsParts | undefined;
   const grpc = createGrpcServer(services, {
     counters: counted,
     traffic: options.counters.client,
     ...options.grpc,
     messageBytesMax: options.member.maxRequestBytes + overheadBytes,
     inflate: inflaters,
+    slow: {
+      longerThanMs: log.debugEnabled ? -1 : options.warningUnaryMs,
+      clock: () => performance.now(),
+      tell: (slow) => (stats === undefined ? undefined : tellRequestStats(stats, slow)),
+    },
   });
   let handlers: ReturnType<HostOptions['handlers']> | undefined;
   const limits = http1Limits(options.member.maxRequestBytes);
@@ -216,6 +226,12 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
     }
   }
   const loop = new Loop(turn, chores, assembled, offered.watch);
+  stats = {
+    log,
+    warningMs: options.warningUnaryMs,
+    timeAgo: (agoMs) => timestamp(Date.now() - agoMs),
+    applying: () => assembled.member.applying,
+  };
   handlers = options.handlers(assembled, loop, offered);
   milestones.restored(identity, assembled.store.revision, assembled.members.version);
 

@@ -41,7 +41,8 @@ export class Applier implements Checkpointed {
   readonly #members: MembershipBook;
   readonly #values: ValueStore;
   readonly #events: ClusterEvents;
-  readonly #request = new InternalRaftRequest();
+  /** The request applied last. */
+  readonly request = new InternalRaftRequest();
   applied: number;
   appliedTerm: number;
   confState: ConfState;
@@ -107,7 +108,7 @@ export class Applier implements Checkpointed {
     this.#advance(entry);
     this.field = 0;
     if (entry.type !== entryType.normal) return this.#applyConfChange(entry, node);
-    const request = this.#request;
+    const request = this.request;
     const failure = request.decode(entry.data, 0, entry.data.length);
     check(failure === decodeFailure.none, 'a committed entry holds a request that can be read');
     this.field = request.field;

@@ -8,8 +8,10 @@
  * Events come in (`tick`, `endTurn`, `persisted`, `received`), actions go out through `World`.
  */
 import type { Outcome } from '../apply/outcome.js';
+import { entryText } from '../apply/request-text.js';
 import type { Bytes } from '../base/bytes.js';
 import type { ServerCounters } from '../base/counters.js';
+import { printDuration } from '../base/go-text.js';
 import { type ClusterId, idToHex, type MemberId, noMember } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { MembershipBook } from '../cluster/book.js';
@@ -17,6 +19,7 @@ import type { MemoryStorage } from '../raft/memory-storage.js';
 import { localAppendThread, localApplyThread } from '../raft/message.js';
 import type { RawNode } from '../raft/raw-node.js';
 import type { ErrorName } from '../wire/errors.js';
+import type { InternalRaftRequest } from '../wire/messages/raft-request.js';
 import {
   type ConfChange,
   type Entry,
@@ -110,6 +113,7 @@ export class Member implements MemberFront {
   #driving = false;
   #campaigned = false;
   #termOpened = 0;
+  #settling = false;
   readonly #applySeconds: KindSeconds;
   readonly #requestSeconds: KindSeconds;
   /** When the entry before was applied: one look at the clock an entry. */
@@ -183,6 +187,11 @@ export class Member implements MemberFront {
 
   get node(): RawNode {
     return this.#node;
+  }
+
+  /** The request whose outcome its waiter is being told right now. */
+  get applying(): InternalRaftRequest | undefined {
+    return this.#settling ? this.#parts.applier.request : undefined;
   }
 
   nowMs(): number {
@@ -526,16 +535,19 @@ export class Member implements MemberFront {
     if (tookMs <= this.#config.warningApplyMs) return;
     const { log, counters } = this.#parts;
     counters.slowApplies++;
-    const expected = `${this.#config.warningApplyMs}ms`;
+    const { bytes, start, end } = this.#parts.applier.request;
     log.warn('apply request took too long', {
-      took: `${tookMs}ms`,
-      'expected-duration': expected,
-      request: kindName(field),
+      took: printDuration(tookMs),
+      'expected-duration': printDuration(this.#config.warningApplyMs),
+      prefix: '',
+      request: entryText(field, bytes, start, end) || kindName(field),
     });
   }
 
   #settle(id: number, outcome: Outcome, success: boolean): void {
+    this.#settling = true;
     const startedMs = this.#proposals.applied(id, outcome);
+    this.#settling = false;
     if (startedMs < 0) return;
     this.#requestSeconds.observe(this.#parts.applier.field, success, (this.#clockMs - startedMs) / 1000);
   }

@@ -117,6 +117,7 @@ class TxnMethod extends WriteMethod {
     const beganMs = call.receivedMs;
     if (isSerializable(this.#request) || front.readsNow) return this.#answer(call, this.#request, beganMs);
     const kept = bytes.slice(start, end);
+    call.state = kept;
     front.readIndex(
       new LaterRead(call, () => {
         const request = new TxnRequest();

@@ -56,6 +56,7 @@ export class RangeMethod implements Method {
     const beganMs = call.receivedMs;
     if (request.serializable || this.#front.readsNow) return this.#answerTimed(call, request, beganMs);
     const kept = bytes.slice(start, end);
+    call.state = kept;
     this.#front.readIndex(
       new LaterRead(call, () => {
         request.decode(kept, 0, kept.length);

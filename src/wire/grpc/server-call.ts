@@ -10,6 +10,8 @@ export class ServerCall extends MessageStream implements Call {
   path = '';
   deadlineMs = Number.POSITIVE_INFINITY;
   beganMs = 0;
+  /** Of the message of a method that takes one. */
+  requestBytes = 0;
   state: unknown = undefined;
 
   head: RequestHead | undefined = undefined;

@@ -28,6 +28,7 @@ import { PlainExchange, type PlainHandler } from './plain.js';
 import { grpcContentType, type Refusal, Registry } from './request-head.js';
 import { ServerCall } from './server-call.js';
 import { type GrpcCode, grpcCode, type Services } from './service.js';
+import { type SlowCallOptions, SlowCalls } from './slow-calls.js';
 import { encodeStatusText } from './status.js';
 
 /**
@@ -70,6 +71,8 @@ export interface GrpcServerOptions extends Partial<GrpcLimits> {
   readonly traffic?: ClientCounters;
   /** With it, whole calls are timed. */
   readonly clock?: () => number;
+  /** With it, unary calls that take long are told of. */
+  readonly slow?: SlowCallOptions;
 }
 
 /** What a connection is told of the outside. */
@@ -91,10 +94,11 @@ export interface GrpcServer {
 
 export function createGrpcServer(services: Services, options: GrpcServerOptions = {}): GrpcServer {
   const { inflate = {}, plain, clock, traffic = new ClientCounters(), ...others } = options;
-  const { counters = new Map<string, MethodCounters>(), ...given } = others;
+  const { counters = new Map<string, MethodCounters>(), slow: slowOptions, ...given } = others;
+  const slow = slowOptions === undefined ? undefined : new SlowCalls(slowOptions);
   const limits: GrpcLimits = { ...grpcDefaults, ...given };
   const registry = new Registry(services, (encoding) => Object.hasOwn(inflate, encoding), counters, traffic);
-  const parts = { registry, inflate, plain, traffic, clock, held: { bytes: 0 } };
+  const parts = { registry, inflate, plain, traffic, clock, slow, held: { bytes: 0 } };
   return { limits, connect: (host) => new ServerConnection(parts, limits, host) };
 }
 
@@ -105,6 +109,7 @@ interface ServerParts {
   readonly plain: PlainHandler | undefined;
   readonly traffic: ClientCounters;
   readonly clock: (() => number) | undefined;
+  readonly slow: SlowCalls | undefined;
   /** Of all connections together, as each last reported its own. */
   readonly held: { bytes: number };
 }
@@ -128,6 +133,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   readonly #plain: PlainHandler | undefined;
   readonly #traffic: ClientCounters;
   readonly #clock: (() => number) | undefined;
+  readonly #slow: SlowCalls | undefined;
   readonly #held: { bytes: number };
   /** This connection's part of it. */
   #reportedBytes = 0;
@@ -145,6 +151,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     this.#held = parts.held;
     this.#traffic = parts.traffic;
     this.#clock = parts.clock;
+    this.#slow = parts.slow;
     this.#limits = limits;
     this.peer = host.peer;
     this.commonName = host.commonName;
@@ -156,6 +163,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   }
 
   receive(chunk: Bytes, nowMs: number): void {
+    if (this.#slow !== undefined) this.#slow.seenMs = nowMs;
     this.http2.receive(chunk, nowMs);
   }
 
@@ -165,6 +173,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
 
   /** To be called a few times a second; deadlines are as exact as that. */
   tick(nowMs: number): void {
+    if (this.#slow !== undefined) this.#slow.seenMs = nowMs;
     this.http2.tick(nowMs);
     this.#reportHeld();
     if (nowMs >= this.#deadlineMs) this.#passDeadlines(nowMs);
@@ -293,7 +302,10 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
     switch (method.kind) {
       case 'unary':
         // As grpc-go: the first message is the request, whatever follows it.
-        if (call.messages === 1) method.message(call, bytes, start, end);
+        if (call.messages === 1) {
+          call.requestBytes = end - start;
+          method.message(call, bytes, start, end);
+        }
         return;
       case 'serverStream':
         if (call.messages > 1) return this.fail(call, grpcCode.internal, manyMessages);
@@ -343,6 +355,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
 
   /** The whole of a unary answer; where the windows allow, in one piece. */
   reply(call: ServerCall, message: Bytes, start: number, end: number) {
+    this.#slow?.ended(call, message, start, end);
     const { sender } = this.http2;
     const length = end - start + messagePrefixBytes;
     if (call.headersSent || !sender.canSend(call, length) || call.head?.contentType !== grpcContentType) {
@@ -427,6 +440,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
       { name: 'grpc-status', value: String(code), index: 'passing' },
       { name: 'grpc-message', value: encodeStatusText(text), index: 'passing' },
     );
+    if (call.method?.kind === 'unary') this.#slow?.ended(call, noBytes, 0, 0);
     this.#ended(call, code);
     sender.end(call, new RepeatedBlock(sender.encoder, headers));
   }

@@ -298,6 +298,7 @@ export class Member implements MemberFront {
       this.#beginReads();
     }
     this.#drive();
+    this.#outbox.flush();
   }
 
   #proposeConfChanges(): void {
@@ -473,7 +474,6 @@ export class Member implements MemberFront {
       this.#reads.confirm(this.applied);
       this.#appliedWaits.check();
     }
-    this.#outbox.flush();
     this.#driving = false;
   }
 

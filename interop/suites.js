@@ -45,5 +45,11 @@ export const suites = [
     needs: ['go'],
     proves: 'changes of members are answered as three Go members answer them',
   },
+  {
+    name: 'snapshot',
+    script: 'interop/snapshot/run.js',
+    needs: ['go', 'etcdctl'],
+    proves: 'snapshots of either program are described and restored by the other',
+  },
   { name: 'crash', script: 'interop/crash/run.js', needs: [], proves: 'kill -9 loses no acknowledged write' },
 ];

@@ -16,7 +16,7 @@ import { type Assembled, assemble, emptyLog, type RecoveredLog } from './assembl
 import type { DatabaseDump } from './database-dump.js';
 import { DatabaseImport } from './database-import.js';
 import { type MemberOptions, memberDefaults } from './options.js';
-import { noPeers } from './peers.js';
+import { noPeers, type PeerAnswer, type PeerRequest } from './peers.js';
 import type { WalBatch, World } from './world.js';
 
 const turnMs = 10;
@@ -101,6 +101,7 @@ export class One {
         add: (id) => this.told.push(`add ${id}`),
         remove: (id) => this.told.push(`remove ${id}`),
         activeSinceMs: (id) => this.activeSince.get(id),
+        ask: (to, request, answered) => few.ask(this.id, to, request, answered),
       },
       values: this.values,
     };
@@ -215,6 +216,12 @@ export class FewMembers {
   /** Messages that get lost. */
   lose: (message: Message) => boolean = () => false;
   readonly sent = new Map<MessageType, number>();
+  /** What a member answers to others on its peer port. */
+  answer: (one: One, request: PeerRequest, answered: (answer: PeerAnswer | undefined) => void) => void = (
+    _one,
+    _request,
+    answered,
+  ) => answered(undefined);
   readonly #options: Partial<MemberOptions>;
 
   constructor(count: number, options: Partial<MemberOptions> = {}) {
@@ -250,6 +257,13 @@ export class FewMembers {
     }
     if (this.lose(message)) return;
     this.#lying.push({ to, arrive: (one) => one.isUp && one.member.received(message) });
+  }
+
+  ask(from: MemberId, to: MemberId, request: PeerRequest, answered: (answer: PeerAnswer | undefined) => void): void {
+    const target = this.ones.find((one) => one.id === to && one.isUp);
+    const isLost = target === undefined || this.cut.has(`${from}>${to}`);
+    if (isLost) this.#lying.push({ to: from, arrive: () => answered(undefined) });
+    else this.answer(target, request, (answer) => this.#lying.push({ to: from, arrive: () => answered(answer) }));
   }
 
   sendSnapshot(to: MemberId, message: Message, dump: DatabaseDump, done: (arrived: boolean) => void): void {

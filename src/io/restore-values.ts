@@ -11,9 +11,9 @@ import { replaceValues } from './values/replacement.js';
 import type { StoredValues, StoredValuesOptions } from './values/stored-values.js';
 
 /** Taking them in takes a few milliseconds. */
-const sliceBytes = 1 << 20;
-/** What may wait in memory for a commit. */
-const commitBytes = 32 << 20;
+const sliceBytes = 2 << 20;
+/** What one commit carries; twice as much may be in memory. */
+const commitBytes = 16 << 20;
 
 /** Takes the database into an empty store and commits it. */
 export async function importDatabase(path: string, values: ValueStore): Promise<void> {
@@ -21,15 +21,19 @@ export async function importDatabase(path: string, values: ValueStore): Promise<
   try {
     const taking = new DatabaseImport(new BoltFile(source), values);
     const commit = () => new Promise<void>((resolve) => values.commit(resolve));
+    let committed: Promise<void> = Promise.resolve();
     let uncommitted = 0;
     while (!taking.step(sliceBytes)) {
       uncommitted += sliceBytes;
-      if (uncommitted < commitBytes) await nextTurn();
-      else {
-        await commit();
+      if (uncommitted >= commitBytes) {
+        // The next part is taken in while this one is written.
+        await committed;
+        committed = commit();
         uncommitted = 0;
       }
+      await nextTurn();
     }
+    await committed;
     await commit();
   } finally {
     source.close();

@@ -201,7 +201,7 @@ test('without streams messages go by posts, four at once and few that wait; raft
   for (let i = 0; i < 70; i++) one.send(b, message(messageType.heartbeat, a, b, { commit: i }));
   equal(left.unreachable.length, 2);
   await until(() => right.received.length === 68, 'posts');
-  equal(left.counters.of('b2').active, 1);
+  await until(() => left.counters.of('b2').active === 1, 'answers');
   left.stop();
   right.stop();
 });

@@ -12,6 +12,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Random } from '../../dist/base/random.js';
 import { messageType } from '../../dist/wire/raftpb/types.js';
+import { root } from '../../tools/run.js';
+import { attacks, Victim } from './garbage.js';
 import { GoPeer } from './go-peer.js';
 import { brief, fromHex, hex, message, snapshotMessage, traffic } from './messages.js';
 import { Place, until } from './place.js';
@@ -204,6 +206,26 @@ const scenarios = {
     }
     end({ go, place });
   },
+
+  async 'what no member sends'() {
+    const victim = await Victim.start(root, work);
+    for (const { name, run, status, said } of attacks(victim, random.seed)) {
+      const before = victim.log.length;
+      const answer = await run().catch((cause) => cause);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      equal(victim.exit, undefined, `alive after ${name}: ${victim.log.slice(before).slice(-3000)}`);
+      if (status !== undefined) equal(answer.status, status, `${name}: ${answer}`);
+      if (said !== undefined)
+        await until(() => victim.log.slice(before).includes(said), `${name}: "${said}" in the log`, 5000);
+    }
+    const version = await fetch(`${victim.url}/version`);
+    equal(version.status, 200);
+    // That one may be its fault, as far as it knows.
+    const lines = victim.log.split('\n').filter((line) => !line.includes('was it damaged, cut off or lost?'));
+    const grave = lines.filter((line) => /"level":"(error|panic|fatal)"/.test(line));
+    deepStrictEqual(grave, [], 'nothing of it is its own fault');
+    victim.stop();
+  },
 };
 
 function madeBytes(size) {
@@ -249,8 +271,11 @@ function call(url, method, headers, body) {
   });
 }
 
+/** One scenario alone: `--only` and a part of its name. */
+const only = process.argv.includes('--only') ? process.argv.at(-1) : '';
 let failed = 0;
 for (const [name, run] of Object.entries(scenarios)) {
+  if (!name.includes(only)) continue;
   const began = Date.now();
   try {
     await run();

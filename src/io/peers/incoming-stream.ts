@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { idToHex } from '../../base/ids.js';
 import type { StreamDecoder } from '../../wire/peer/message-stream.js';
 import { type ResponseHead, ResponseReader } from '../../wire/peer/response-reader.js';
+import { messageType } from '../../wire/raftpb/types.js';
 import { faultText } from '../fault.js';
 import { type PeerSetup, readTimeoutMs, requestHeaders } from './peer-setup.js';
 import type { Carrier, PeerStatus } from './peer-status.js';
@@ -153,10 +154,13 @@ class Attempt {
     const { events } = this.setup;
     while (reader.nextPiece()) {
       decoder.add(reader.bytes, reader.start, reader.end);
-      for (let message = decoder.next(); message !== undefined; message = decoder.next()) events.received(message);
+      for (let message = decoder.next(); message !== undefined; message = decoder.next()) {
+        // Its database would be missing: snapshots are posted.
+        if (message.type === messageType.snap) return this.#end('unexpected Raft message type');
+        events.received(message);
+      }
       if (decoder.fault === undefined) continue;
-      this.#end(decoder.fault === 'tooLarge' ? 'rafthttp: error limit exceeded' : 'malformed message');
-      return;
+      return this.#end(decoder.fault === 'tooLarge' ? 'rafthttp: error limit exceeded' : 'malformed message');
     }
     this.onMessage(bytes);
   }

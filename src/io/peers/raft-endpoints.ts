@@ -6,9 +6,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { idToHex, type MemberId } from '../../base/ids.js';
 import { apiVersion } from '../../base/version.js';
 import { incompatibility } from '../../cluster/peer-check.js';
+import { describeMessageType } from '../../raft/describe.js';
 import { isSound } from '../../wire/peer/sound.js';
 import { decodeMessage } from '../../wire/raftpb/codec.js';
-import type { Message } from '../../wire/raftpb/types.js';
+import { type Message, messageType } from '../../wire/raftpb/types.js';
 import type { Peer, StreamKind } from './peer.js';
 import { bodyTooLarge, gather } from './peer-http.js';
 import type { PeerSetup } from './peer-setup.js';
@@ -111,6 +112,11 @@ export class RaftEndpoints {
         return refuse(response, 400, 'error unmarshalling raft message');
       }
       counters.of(idToHex(message.from)).receivedBytes += read.body.length;
+      if (message.type === messageType.snap) {
+        // Its database comes with it, by another way: raft would rest the log on values that are not there.
+        log.warn('unexpected Raft message type', { ...own, 'message-type': describeMessageType(message.type) });
+        return refuse(response, 400, 'wrong raft message type');
+      }
       const refused = this.process(message);
       if (refused === undefined) response.writeHead(204).end();
       else refuseMessage(response, refused);

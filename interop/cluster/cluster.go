@@ -301,6 +301,9 @@ func (c *Cluster) Add(kind fleet.Kind, asLearner bool) (*Node, error) {
 	}); err != nil {
 		return nil, err
 	}
+	if err := c.awaitKnown(node); err != nil {
+		return nil, err
+	}
 	node.setAway(true)
 	window := c.Story.Begin(story.Away, node.Target.Name)
 	c.mu.Lock()
@@ -331,6 +334,23 @@ func (c *Cluster) Add(kind fleet.Kind, asLearner bool) (*Node, error) {
 	c.Story.Count(fmt.Sprintf("members of %s added", kind), 1)
 	c.Story.Say("%s added (learner first: %v)", node, asLearner)
 	return node, nil
+}
+
+// awaitKnown waits until every member has applied the addition: the newcomer may ask any of them, and must be listed.
+func (c *Cluster) awaitKnown(node *Node) error {
+	for deadline := time.Now().Add(startPatience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		known := true
+		for _, other := range c.Here(nil) {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			list, err := pb.NewClusterClient(other.Target.Client.ActiveConnection()).MemberList(ctx, &pb.MemberListRequest{})
+			cancel()
+			known = known && err == nil && slices.ContainsFunc(list.Members, func(m *pb.Member) bool { return slices.Contains(m.PeerURLs, node.PeerURL()) })
+		}
+		if known {
+			return nil
+		}
+	}
+	return fmt.Errorf("not all members know of %s", node)
 }
 
 func (c *Cluster) awaitVoter(node *Node) error {

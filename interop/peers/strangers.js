@@ -48,7 +48,7 @@ export function* strangers({ ours, theirs, cluster, removed }) {
     yield { method: 'GET', path: `/raft/stream/${stream}`, headers: good };
   for (const to of ['', 'ff', 'x', `0${hex(ours)}`])
     yield { method: 'GET', path: `/raft/stream/message/${hex(theirs)}`, headers: { ...good, 'X-Raft-To': to } };
-  // Not asked: for whom we have no ear. etcd means to answer 403 with a reason, as we do; by a fault of 3.7.1 it is a 500 and a cut.
+  // Asked in the suite of bad peers: what is not for us. etcd once answered 403, which stops who gets it; 3.7.1 answers 500 and cuts.
   const bodies = [Buffer.from('ff', 'hex'), Buffer.from('0a05', 'hex'), heartbeat];
   for (const body of bodies) yield { method: 'POST', path: '/raft', headers: good, body };
   const sized = (length, bytes = Buffer.alloc(0)) => {

@@ -13,7 +13,7 @@ import { type Message, messageType } from '../../wire/raftpb/types.js';
 import type { Peer, StreamKind } from './peer.js';
 import { bodyTooLarge, gather } from './peer-http.js';
 import type { PeerSetup } from './peer-setup.js';
-import { refuse, refuseMessage, refuseMethod } from './replies.js';
+import { refuse, refuseMethod } from './replies.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 
 /** As etcd counts snapshots of nobody it knows. */
@@ -118,8 +118,14 @@ export class RaftEndpoints {
         return refuse(response, 400, 'wrong raft message type');
       }
       const refused = this.process(message);
-      if (refused === undefined) response.writeHead(204).end();
-      else refuseMessage(response, refused);
+      if (refused === undefined) {
+        response.writeHead(204).end();
+        return;
+      }
+      log.warn('failed to process Raft message', { ...own, error: refused });
+      // No 403: who gets that stops for good, and a member that has taken another's URL would stop whoever still looks for that one.
+      response.shouldKeepAlive = false;
+      refuse(response, 500, 'error processing raft message');
     });
   }
 

@@ -17,11 +17,3 @@ export function refuseMethod(response: ServerResponse, allowed: string): void {
   response.setHeader('Allow', allowed);
   refuse(response, 405, 'Method Not Allowed');
 }
-
-/** The member did not take a message. */
-export function refuseMessage(response: ServerResponse, text: string): void {
-  if (response.headersSent || response.destroyed) return;
-  const body = JSON.stringify({ message: text });
-  response.writeHead(403, { 'Content-Type': 'application/json', 'Content-Length': body.length });
-  response.end(body);
-}

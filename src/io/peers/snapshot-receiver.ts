@@ -12,7 +12,7 @@ import { type Message, messageType } from '../../wire/raftpb/types.js';
 import { checksum } from '../checksum.js';
 import type { DatabaseIntake } from '../storage.js';
 import { checksumTrailer, type PeerSetup } from './peer-setup.js';
-import { refuse, refuseMessage } from './replies.js';
+import { refuse } from './replies.js';
 
 const cutShort = 'unexpected EOF';
 const faults: Readonly<Record<StreamFault, string>> = {
@@ -140,7 +140,11 @@ export class SnapshotReceiver {
       'download-took': printDuration(tookMs),
     });
     const refused = this.#process(message);
-    if (refused !== undefined) return refuseMessage(this.#response, refused);
+    if (refused !== undefined) {
+      this.#setup.log.warn('failed to process Raft message', { ...this.#ids(), error: refused });
+      count.snapshotsUnreceived++;
+      return refuse(this.#response, 500, `failed to process raft message (${refused})`);
+    }
     this.#response.writeHead(204).end();
     count.snapshotsReceived++;
     count.snapshotReceiveSeconds.observe(tookMs / 1000);

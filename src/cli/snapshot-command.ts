@@ -1,6 +1,7 @@
 /** `quorateutl snapshot`: what is in a snapshot file, and a data directory made of one. */
 import { statSync } from 'node:fs';
 import type { Parsed } from '../base/go-text.js';
+import { silentLog } from '../base/log.js';
 import { parseMemberUrls } from '../base/urls.js';
 import { bootstrapMembers, type Named } from '../cluster/initial.js';
 import { type DatabaseStatus, databaseStatus } from '../io/database-status.js';
@@ -143,8 +144,8 @@ async function foundersOf(flags: FlagValues): Promise<Parsed<Named>> {
     advertisePeerUrls: urls.value,
   };
   const initial = local.initialCluster.split(',').map((pair) => pair.slice(pair.indexOf('=') + 1));
-  const silent = openLog({ level: 'fatal', format: 'console', outputs: [] });
-  const resolve = await resolverFor([...urls.value, ...initial], silent, 0);
+
+  const resolve = await resolverFor([...urls.value, ...initial], { log: silentLog, waitMs: 0 });
   const found = bootstrapMembers(local, resolve);
   // The server says first what it was about; this tool does not.
   return found.ok ? found : { ok: false, why: found.why.replace(/^error setting up initial cluster: /, '') };

@@ -2,7 +2,7 @@
  * Who this member is, found out at its first start: one of the founders of a new cluster, or a member that a running
  * cluster was told of and that asks it for its id. A member that has a log knows, and none of this runs.
  */
-import { type Parsed, refused } from '../base/go-text.js';
+import { type Parsed, parsed, refused } from '../base/go-text.js';
 import { idFromHex, idToHex, type MemberId } from '../base/ids.js';
 import { parseJson } from '../base/json.js';
 import type { Log } from '../base/log.js';
@@ -52,8 +52,8 @@ async function foundCluster(options: BootstrapOptions): Promise<Bootstrap> {
     () => [...advertisePeerUrls, ...ownUrls(options)],
     log,
   );
-  const running = await askForMembers(urlsOfOthers({ own, members }), probeTimeoutMs, undefined);
-  const known = running.ok ? running.value.members.find(({ id }) => id === own.id) : undefined;
+  const running = await probe(urlsOfOthers({ own, members }));
+  const known = running?.members.find(({ id }) => id === own.id);
   if (known !== undefined && known.clientUrls.length > 0) {
     throw new Error(`member ${idToHex(own.id)} has already been bootstrapped`);
   }
@@ -64,7 +64,7 @@ async function foundCluster(options: BootstrapOptions): Promise<Bootstrap> {
 async function joinCluster(options: BootstrapOptions): Promise<Bootstrap> {
   const { log, learnersMax, requestTimeoutMs } = options;
   const named = valueIn(joiningMembers(options));
-  const asked = await askForMembers(urlsOfOthers(named), membersTimeoutMs, log);
+  const asked = await askForMembers(urlsOfOthers(named), log);
   if (!asked.ok) throw new Error(`cannot fetch cluster info from peer urls: ${asked.why}`);
   const running = asked.value;
   const own = await withNames(
@@ -88,7 +88,7 @@ async function withNames<T>(
   log: Log,
 ): Promise<T> {
   const plain = read(unresolved);
-  return plain.ok ? plain.value : valueIn(read(await resolverFor(urls(), log)));
+  return plain.ok ? plain.value : valueIn(read(await resolverFor(urls(), { log })));
 }
 
 function valueIn<T>(read: Parsed<T>): T {
@@ -108,27 +108,34 @@ function urlsOfOthers({ own, members }: Named): readonly string[] {
     .sort();
 }
 
+/** All are asked at once: those that start together with this member listen, and answer nobody yet. */
+async function probe(urls: readonly string[]): Promise<RunningCluster | undefined> {
+  const answers = urls.map(async (url) => valueIn(await clusterAt(url, probeTimeoutMs)));
+  return Promise.any(answers).catch(() => undefined);
+}
+
 /** The first that answers tells for all. */
-async function askForMembers(
-  urls: readonly string[],
-  timeoutMs: number,
-  log: Log | undefined,
-): Promise<Parsed<RunningCluster>> {
+async function askForMembers(urls: readonly string[], log: Log): Promise<Parsed<RunningCluster>> {
   for (const url of urls) {
-    const address = `${url}/members`;
     try {
-      const { headers, body } = await get(url, '/members', timeoutMs);
-      const members = membersOfJson(parseJson(body));
-      const id = idFromHex(String(headers['x-etcd-cluster-id'] ?? ''));
-      if (members === undefined) log?.warn('failed to unmarshal cluster response', { address });
-      else if (id === undefined) log?.warn('failed to parse cluster ID', { address });
-      else if (members.length > 0) return { ok: true, value: { id: id as RunningCluster['id'], members } };
+      const answer = await clusterAt(url, membersTimeoutMs);
+      if (!answer.ok) log.warn(answer.why, { address: `${url}/members` });
+      else if (answer.value.members.length > 0) return answer;
       else return refused('failed to get raft cluster member(s) from the given URLs');
     } catch (cause) {
-      log?.warn('failed to get cluster response', { address, error: faultText(cause) });
+      log.warn('failed to get cluster response', { address: `${url}/members`, error: faultText(cause) });
     }
   }
   return refused('could not retrieve cluster information from the given URLs');
+}
+
+async function clusterAt(url: string, timeoutMs: number): Promise<Parsed<RunningCluster>> {
+  const { headers, body } = await get(url, '/members', timeoutMs);
+  const members = membersOfJson(parseJson(body));
+  const id = idFromHex(String(headers['x-etcd-cluster-id'] ?? ''));
+  if (members === undefined) return refused('failed to unmarshal cluster response');
+  if (id === undefined) return refused('failed to parse cluster ID');
+  return parsed({ id: id as RunningCluster['id'], members });
 }
 
 async function isCompatible(others: readonly Member[], timeoutMs: number, log: Log): Promise<boolean> {

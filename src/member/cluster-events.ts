@@ -55,8 +55,18 @@ export class ClusterEvents {
 
   /** The book has been loaded, from this member's records or from a snapshot's. */
   loaded(): void {
-    const { version } = this.#members;
+    const { version, downgrade } = this.#members;
+    if (downgrade.enabled) {
+      const versions = { 'target-cluster-version': downgrade.targetVersion, 'current-server-version': apiVersion };
+      this.#log.info('cluster is downgrading to target version', versions);
+    }
     if (version !== undefined) this.#refuseLowerServer(version);
+    for (const member of this.#members.list()) {
+      this.#tell('recovered/added member from store', 'recovered-remote-peer', member);
+    }
+    if (version !== undefined) {
+      this.#log.info('set cluster version from store', { 'cluster-version': shortVersion(version) });
+    }
     if (this.#members.isRemoved(this.#own.memberId)) this.#departure.removedSelf();
     this.#roster.follow();
     this.#storageVersion.follow();

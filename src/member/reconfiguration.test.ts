@@ -108,9 +108,11 @@ test('one that is down may go, one that is needed may not', () => {
   deepEqual(removed, [[1, 2]]);
 });
 
-test('the last member stays', () => {
-  const few = new FewMembers(1);
-  deepEqual(remove(few.untilLed(), 1), ['notEnoughStarted']);
+test('the last member stays, however lax it is', () => {
+  for (const strictReconfigCheck of [true, false]) {
+    const few = new FewMembers(1, { strictReconfigCheck });
+    deepEqual(remove(few.untilLed(), 1), ['notEnoughStarted']);
+  }
 });
 
 test('a learner is promoted when it has nearly all, whoever is asked', () => {

@@ -80,7 +80,7 @@ export class Reconfiguration {
   }
 
   remove(id: MemberId, waiter: ChangeWaiter): void {
-    const refusal = this.#strict ? this.#refusalToRemove(id) : undefined;
+    const refusal = this.#strict || this.#isLastVoter(id) ? this.#refusalToRemove(id) : undefined;
     if (refusal !== undefined) return waiter.failed(refusal);
     this.#propose({ type: confChangeType.removeNode, nodeId: id, context: undefined }, waiter);
   }
@@ -193,6 +193,12 @@ export class Reconfiguration {
     const why =
       'rejecting member add request; local member has not been connected to majority peers, reconfigure breaks active quorum';
     return this.#reject(why, asked, 'unhealthy');
+  }
+
+  /** Without it there is no cluster, and no log that could be read: that is refused however lax we are. */
+  #isLastVoter(id: MemberId): boolean {
+    const voters = this.#parts.members.list().filter(({ isLearner }) => !isLearner);
+    return voters.length === 1 && voters[0]?.id === id;
   }
 
   #refusalToRemove(id: MemberId): ErrorName | undefined {

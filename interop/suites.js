@@ -51,5 +51,12 @@ export const suites = [
     needs: ['go', 'etcdctl'],
     proves: 'snapshots of either program are described and restored by the other',
   },
+  {
+    name: 'leases',
+    script: 'interop/cluster/leases/run.js',
+    needs: ['go'],
+    proves:
+      'leases on every member of clusters of both kinds, and what members say of them and of hashes to each other',
+  },
   { name: 'crash', script: 'interop/crash/run.js', needs: [], proves: 'kill -9 loses no acknowledged write' },
 ];

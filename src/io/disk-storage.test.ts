@@ -91,11 +91,13 @@ test('a start finishes what was cut short, and is refused without the database',
   await storage.close(undefined);
   await rejects(open(dir), /database file \(.*values index 0\) does not match with snapshot \(index 100\)/);
   const path = receive(dir, 100);
+  // One that raft never heard of.
+  const unheard = receive(dir, 200);
   // Half of an earlier attempt.
   mkdirSync(join(dir, 'member', 'snap', 'values.next'));
   const again = await open(dir);
   deepEqual(revisions(again.values), [2, 3, 4]);
-  ok(!existsSync(path));
+  ok(!existsSync(path) && !existsSync(unheard));
   equal(again.takeRecovered().snapshot.index, 100);
   await again.close(undefined);
 });

@@ -94,6 +94,8 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => P
     await restore(from);
     log.info('restored values from a received snapshot', { 'snapshot-index': from });
   }
+  // Of databases that raft never heard of, or whose snapshot was overtaken, nobody will ask again.
+  await new Promise<void>((resolve) => snaps.releaseDatabases(Number.POSITIVE_INFINITY, () => resolve()));
   log.info('opened backend db', { path, took: millisecondsText(performance.now() - beganMs) });
   let recovered: RecoveredLog = {
     snapshot: wal.snapshot,
@@ -124,7 +126,7 @@ export async function diskStorage(options: DiskStorageOptions, identity: () => P
         counters.snapFsyncSeconds.observe((performance.now() - beganMs) / 1000);
         if (failure !== undefined) return fatal('a snapshot cannot be written; stopping', failure);
         log.info('saved snapshot', { 'snapshot-index': snapshot.metadata.index });
-        snaps.purge(options.snapshotsMax, () => {});
+        snaps.purge(options.snapshotsMax, () => snaps.releaseDatabases(snapshot.metadata.index, () => {}));
         done();
       });
     },

@@ -211,6 +211,11 @@ export class StoredValues implements ValueStore {
 
   /** Gives the room of all dropped revisions back to the file system, while everything else goes on. */
   defragment(done: () => void): void {
+    if (this.#closing) {
+      // Another store comes in the place of this one: there will be nothing to give back.
+      this.#defragments.push(done);
+      return;
+    }
     this.#finishBlock();
     if (this.#active.index.count > 0) this.#beginSegment();
     this.#defragments.push(done);

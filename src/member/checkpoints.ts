@@ -24,9 +24,9 @@ export interface CheckpointLimits {
   readonly commitEntries: number;
 }
 
-/** What is kept for a follower that is behind, but on its way: so many times what is kept anyway, in bytes and in entries. */
-const awaitedFactor = 4;
-const awaitedCatchUps = 20;
+/** What is kept for a follower that is behind, but on its way: so many times `logBytesMax`, and so many entries. */
+const awaitedFactor = 8;
+const awaitedEntriesMax = 1_000_000;
 
 /** The state whose durability is at stake. */
 export interface Checkpointed {
@@ -220,7 +220,7 @@ export class Checkpoints {
     // For one who is on the way more is kept than for anybody who may come: a snapshot costs more than memory does.
     const isAwaited = needed < index;
     const bytesMax = isAwaited ? logBytesMax * awaitedFactor : logBytesMax / 2;
-    const tooOld = isAwaited ? index - catchUpEntries * awaitedCatchUps : 0;
+    const tooOld = isAwaited ? index - awaitedEntriesMax : 0;
     const keepFrom = Math.min(index, Math.max(wanted, tooOld, storage.indexBefore(bytesMax)));
     if (keepFrom >= storage.firstIndex()) storage.compact(keepFrom);
     this.#bytesMax = Math.max(logBytesMax, storage.dataBytes + logBytesMax / 2);

@@ -7,7 +7,7 @@ import { type MemberId, noMember } from '../base/ids.js';
 import type { Call, Method } from '../wire/grpc/service.js';
 import { LeaderWatch } from './leader-watch.js';
 import { RecordingCall } from './recording-call.js';
-import { ServedMethod } from './served-method.js';
+import { ServedMethod, Waiting } from './served-method.js';
 
 const one = 1n as MemberId;
 const noLeader = { code: 14, text: 'etcdserver: no leader' };
@@ -22,7 +22,7 @@ class Seen implements Method {
   }
 
   message(_: Call, bytes: Bytes, start: number, end: number): void {
-    this.told.push(String.fromCharCode(...bytes.subarray(start, end)));
+    this.told.push(String.fromCharCode(...bytes.subarray(start, Math.min(end, start + 9))));
   }
 
   halfClosed(): void {
@@ -54,7 +54,15 @@ function served(kind: Method['kind'] = 'bidi') {
   const leaders = new LeaderWatch(front, 1000);
   const store = new Store();
   const seen = new Seen(kind);
-  return { front, leaders, store, seen, method: new ServedMethod(seen, store, leaders) };
+  const waiting = new Waiting();
+  return {
+    front,
+    leaders,
+    store,
+    seen,
+    method: new ServedMethod(seen, { restoring: store, leaders, waiting }),
+    waiting,
+  };
 }
 
 test('only streams that ask for it end, after three looks without a leader in a row', () => {
@@ -104,4 +112,15 @@ test('messages wait for a store that is being replaced', () => {
   store.end();
   call.write(utf8('d'));
   deepEqual(seen.told.slice(4), ['b', 'c', 'halfClosed', 'd']);
+});
+
+test('what waits has a bound', () => {
+  const { store, seen, method, waiting } = served('unary');
+  store.active = true;
+  const calls = Array.from({ length: 70 }, () => new RecordingCall(method, '/p'));
+  for (const call of calls) call.write(new Uint8Array(1 << 20));
+  equal(calls.filter(({ status }) => status?.text === 'etcdserver: too many requests').length, 7);
+  store.end();
+  equal(seen.told.length, 70 + 63);
+  equal(waiting.bytes, 0);
 });

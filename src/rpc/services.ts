@@ -22,7 +22,7 @@ import { type LeasePermits, leaseMethods } from './lease.js';
 import { lockMethods } from './lock.js';
 import { type Keeper, maintenanceMethods } from './maintenance.js';
 import { notYetMethods } from './not-yet.js';
-import { ServedMethod } from './served-method.js';
+import { ServedMethod, Waiting } from './served-method.js';
 import { snapshotMethods } from './snapshot.js';
 import { WatchMethod, watchMethods } from './watch.js';
 
@@ -94,7 +94,8 @@ export function memberServices(
   member.onTick((nowMs) => leaders.tick(nowMs));
   const { restoring } = assembled;
   restoring.follow({ began: () => chores.pause(), ended: () => chores.resume() });
-  const served = [...services].map(([path, method]) => [path, new ServedMethod(method, restoring, leaders)] as const);
+  const whole = { restoring, leaders, waiting: new Waiting() };
+  const served = [...services].map(([path, method]) => [path, new ServedMethod(method, whole)] as const);
   return { services: new Map(served), watch, health, desk, hashing: keeper, corruption };
 }
 

@@ -161,6 +161,19 @@ test('compactions: the newest that all remember, once', () => {
   deepEqual(cluster.compactions(), [], 'another compaction before it: nothing to compare');
 });
 
+test('where no key was alive, hashes say nothing and accuse nobody', () => {
+  const cluster = new Cluster();
+  cluster.hashes = [{ revision: 10, hash: 1, compactRevision: 4, ofNothing: true }];
+  for (const id of [2, 3]) cluster.answers.set(`${id}@10`, says(hashed(10, 2, 4)));
+  deepEqual(cluster.compactions(), []);
+  const nothing = { ...hashed(10, 1, 4), ofNothing: true };
+  cluster.local.push(nothing, { ...nothing, hash: 3 });
+  equal(cluster.now(), undefined);
+  deepEqual(cluster.alarms, []);
+  cluster.local.push(nothing);
+  equal(cluster.atStart(), undefined);
+});
+
 test('two members that differ: nobody can be named; alone, there is nobody to ask', () => {
   const two = new Cluster(2);
   two.hashes = [{ revision: 10, hash: 1, compactRevision: -1 }];

@@ -4,6 +4,8 @@
  * Three comparisons, each etcd's (`corrupt.go`): of a restarted member with the others before it serves; of the leader's newest
  * history with all others', now and then; and of the hashes that finished compactions left behind, which stand still while
  * they are compared.
+ *
+ * Where no key is alive, a hash says how far compactions have come, and nothing of what is held: etcd accuses then, we do not.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { idToHex, type MemberId, noMember } from '../base/ids.js';
@@ -76,7 +78,7 @@ export class CorruptionChecker {
         return false;
       case 'hash': {
         const { hash, compactRevision, current } = peer.hash;
-        if (hash === local.hash) return false;
+        if (hash === local.hash || local.ofNothing === true) return false;
         const remote = {
           'remote-peer-revision': current,
           'remote-peer-compact-revision': compactRevision,
@@ -126,7 +128,7 @@ export class CorruptionChecker {
   /** Nothing was written meanwhile, so nothing may have changed. */
   #isSteady(first: Hashed, second: Hashed): boolean {
     const isSame = first.revision === second.revision && first.compactRevision === second.compactRevision;
-    if (!isSame || first.hash === second.hash) return true;
+    if (!isSame || first.ofNothing === true || first.hash === second.hash) return true;
     this.#parts.log.warn('found hash mismatch', {
       'revision-1': first.revision,
       'compact-revision-1': first.compactRevision,
@@ -158,7 +160,8 @@ export class CorruptionChecker {
       log.warn("compact revision from follower must be less than or equal to leader's", { ...compacted, ...follower });
       agrees = false;
     }
-    if (hash.compactRevision === first.compactRevision && hash.hash !== first.hash) {
+    const isComparable = hash.compactRevision === first.compactRevision && first.ofNothing !== true;
+    if (isComparable && hash.hash !== first.hash) {
       const hashes = { 'leader-hash': first.hash, 'follower-hash': hash.hash };
       log.warn('same compact revision then hashes must match', { ...compacted, ...hashes, ...follower });
       agrees = false;
@@ -170,7 +173,9 @@ export class CorruptionChecker {
   checkCompactions(done: () => void): void {
     const { log, requestTimeoutMs } = this.#parts;
     log.info('starting compact hash check', { ...this.#own(), timeout: `${requestTimeoutMs / 1000}s` });
-    const hashes = this.#parts.compactionHashes().filter(({ revision }) => revision > this.#checkedRevision);
+    const hashes = this.#parts
+      .compactionHashes()
+      .filter(({ revision, ofNothing }) => revision > this.#checkedRevision && ofNothing !== true);
     this.#checkCompaction(
       [...hashes].sort((a, b) => b.revision - a.revision),
       0,

@@ -16,6 +16,8 @@ export type HashKvAnswer =
       readonly revision: number;
       /** The store's, when the hash was done. */
       readonly current: number;
+      /** See `KvHash`. */
+      readonly ofNothing?: boolean;
     }
   | { readonly ok: false; readonly error: 'compacted' | 'futureRevision' };
 
@@ -61,8 +63,7 @@ class HashKv implements Chore {
     if (!this.#job.step(hashSliceBytes)) return 0;
     const { result } = this.#job;
     if (result === undefined) return 0;
-    const { hash, compactRevision, revision } = result;
-    return this.#end({ ok: true, hash, compactRevision, revision, current: store.revision });
+    return this.#end({ ok: true, ...result, current: store.revision });
   }
 
   #end(answer: HashKvAnswer): number {

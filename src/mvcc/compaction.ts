@@ -152,15 +152,15 @@ export class Compactor {
     this.nextStepAtMs = nowMs;
     if (this.#nextKey !== undefined) return;
     this.#phase = 'values';
-    this.#hasher.begin(job.previous, job.revision);
-    this.#anyKept = this.#keepsAny(job.revision);
+    const alive = job.revision > 0 && anyAlive(this.#store, job.revision);
+    this.#hasher.begin(job.previous, job.revision, alive);
+    this.#anyKept = alive || this.#keepsTombstone(job.revision);
     this.#nextMain = this.#nextSub = 0;
   }
 
-  /** Whether the compaction to `revision` keeps anything at or before it: what etcd's hash asks before it skips. */
-  #keepsAny(revision: number): boolean {
-    let any = revision > 0 && anyAlive(this.#store, revision);
-    if (any) return true;
+  /** Where nothing is alive: whether the compaction to `revision` keeps anything all the same, which etcd's hash asks before it skips. */
+  #keepsTombstone(revision: number): boolean {
+    let any = false;
     this.#store.values.scan(revision, 0, revision + 1, (_main, _sub, tombstone) => {
       any = tombstone;
       return !any;

@@ -4,6 +4,8 @@ export interface KvHash {
   /** Compacted revision from which on the hash covers all history; -1 when nothing was compacted yet. */
   readonly compactRevision: number;
   readonly revision: number;
+  /** No key was alive at `revision`. As etcd's, the hash then takes in what compactions have not come to drop yet: members may differ. */
+  readonly ofNothing?: boolean;
 }
 
 const remembered = 10;

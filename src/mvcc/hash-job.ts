@@ -85,8 +85,8 @@ export class HashKvJob implements Pinned {
     if (error !== undefined) return error;
     this.#revision = revision === 0 ? store.revision : revision;
     this.#compactRevision = store.compactedRevision;
-    this.#hasher.begin(this.#compactRevision, this.#revision);
     this.#anyAlive = this.#revision > 0 && anyAlive(store, this.#revision);
+    this.#hasher.begin(this.#compactRevision, this.#revision, this.#anyAlive);
     store.pins.add(this);
     return undefined;
   }

@@ -44,7 +44,9 @@ function hash(store: Store, revision: number, sliceBytes: number): KvHash | Erro
   if (error !== undefined) return error;
   while (!job.step(sliceBytes));
   equal(store.pins.size, 0);
-  return job.result;
+  if (job.result === undefined) return undefined;
+  const { hash, compactRevision } = job.result;
+  return { hash, compactRevision, revision: job.result.revision };
 }
 
 const byText = new Map<string, string>(Object.entries(errors).map(([name, { text }]) => [text, name]));

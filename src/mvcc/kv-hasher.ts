@@ -12,8 +12,10 @@ export class KvHasher {
   #sum = 0;
   #compactRevision = -1;
   #revision = 0;
+  #ofNothing = false;
 
-  begin(compactRevision: number, revision: number): void {
+  begin(compactRevision: number, revision: number, anyAlive: boolean): void {
+    this.#ofNothing = !anyAlive;
     this.#compactRevision = compactRevision;
     this.#revision = revision;
     this.#sum = crc32c(bucket);
@@ -31,6 +33,7 @@ export class KvHasher {
   }
 
   end(): KvHash {
-    return { hash: this.#sum, compactRevision: this.#compactRevision, revision: this.#revision };
+    const found = { hash: this.#sum, compactRevision: this.#compactRevision, revision: this.#revision };
+    return this.#ofNothing ? { ...found, ofNothing: true } : found;
   }
 }

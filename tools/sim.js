@@ -2,14 +2,15 @@
  * A member, or a cluster of members, on simulated machines, its clients, and the judge.
  *
  *     node tools/sim.js [--seeds N] [--seed S] [--every] [--call C --mode M] [--fault NAME]
- *     node tools/sim.js cluster [--seeds N] [--seed S] [--seconds T] [--night] [--fault NAME]
+ *     node tools/sim.js cluster [--seeds N] [--seed S] [--seconds T] [--night] [--fault NAME] [--planted]
  *
  * Alone, a member's power fails; `--every` crashes at every call of the disk, in every mode, for each seed. In a cluster everything
- * goes wrong that may, for `--seconds` of simulated time; `--night` goes on until it is stopped. A broken rule ends the run with what
- * shows it again.
+ * goes wrong that may, for `--seconds` of simulated time; `--night` goes on until it is stopped; `--planted` looks first how soon the
+ * judge sees each planted fault. A broken rule ends the run with what shows it again.
  */
 import { parseArgs } from 'node:util';
-import { noClusterTotals, simulateCluster } from '../dist/sim/cluster-run.js';
+import { clusterFaults } from '../dist/sim/cluster-faults.js';
+import { noClusterTotals, seedThatShows, simulateCluster } from '../dist/sim/cluster-run.js';
 import { crashEverywhere, noTotals, simulate } from '../dist/sim/member-run.js';
 
 const { values: options, positionals } = parseArgs({
@@ -23,6 +24,7 @@ const { values: options, positionals } = parseArgs({
     fault: { type: 'string', default: 'none' },
     seconds: { type: 'string', default: '60' },
     night: { type: 'boolean', default: false },
+    planted: { type: 'boolean', default: false },
   },
 });
 const isCluster = positionals[0] === 'cluster';
@@ -32,6 +34,7 @@ const totals = isCluster ? noClusterTotals() : noTotals();
 const begin = performance.now();
 const only = options.call === undefined ? undefined : { call: Number(options.call), mode: options.mode ?? 'tear' };
 const every = options.every || only !== undefined;
+const plantedSeedsMax = 60;
 const again = isCluster ? 'cluster ' : '';
 
 function run(seed) {
@@ -44,6 +47,17 @@ function report(seeds) {
   const seconds = (performance.now() - begin) / 1000;
   console.log(`${seeds} seeds, ${seconds.toFixed(1)} s, every rule kept`, totals);
   if (isCluster) console.log(`${(totals.simulatedSeconds / seconds).toFixed(0)} simulated seconds a second`);
+}
+
+if (options.planted) {
+  for (const fault of clusterFaults) {
+    const seed = seedThatShows(fault, plantedSeedsMax);
+    if (seed === undefined) {
+      console.error(`${fault} is not seen in ${plantedSeedsMax} runs`);
+      process.exit(1);
+    }
+    console.log(`${fault} is seen by seed ${seed}`);
+  }
 }
 
 for (let seed = first; seed <= last; seed++) {

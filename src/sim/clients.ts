@@ -37,17 +37,18 @@ import {
   TxnRequestSchema,
   TxnResponseSchema,
 } from '../gen/etcdserverpb/rpc_pb.js';
-import type { RecordingCall } from '../rpc/recording-call.js';
 import { errors } from '../wire/errors.js';
 import { grpcCode } from '../wire/grpc/service.js';
 import { Writer } from '../wire/proto/writer.js';
+import type { Metadata, SimCall } from './calls.js';
 import type { SimHost } from './host.js';
 import { type Judge, numberField, rule, same } from './judge.js';
 import { kvLine, rangeLine } from './model.js';
 import { WatchClient } from './watch-client.js';
 
 const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
-const callsMax = 10;
+/** Of one process; whoever asks on is one of few. */
+const callsMax = 6;
 const watchesMax = 4;
 
 type Header = { readonly header?: ResponseHeader | undefined };
@@ -59,13 +60,19 @@ const revisionOf = ({ header }: Header) => Number(header?.revision ?? 0n);
 const patienceMs = 12_000;
 const askForLeader = { hasleader: 'true' };
 
-export type Reach = (host: SimHost, act: () => void) => void;
+/** Begins a call of a method. */
+export type OpenCall = (host: SimHost, path: string, metadata: Metadata) => SimCall;
+const directly: OpenCall = (host, path, metadata) => host.call(path, metadata);
+const keepAlive = 'Lease/LeaseKeepAlive';
+const watchPath = '/etcdserverpb.Watch/Watch';
 
 interface Asked {
   readonly host: SimHost;
-  readonly call: RecordingCall;
-  readonly answered: (call: RecordingCall) => void;
+  readonly call: SimCall;
+  readonly answered: (call: SimCall) => void;
   readonly untilMs: number;
+  /** Its first answer is all that is wanted of it. */
+  readonly stream: boolean;
 }
 
 export class Clients {
@@ -75,7 +82,7 @@ export class Clients {
   readonly #random: Random;
   readonly #judge: Judge;
   readonly #nowMs: () => number;
-  readonly #reach: Reach;
+  readonly #open: OpenCall;
   /** Those that serve. */
   #hosts: SimHost[] = [];
   #asked: Asked[] = [];
@@ -83,12 +90,11 @@ export class Clients {
   /** Granted, or at least asked for. */
   #leases: bigint[] = [];
 
-  /** `reach` brings what is sent to a host, sooner or later. */
-  constructor(random: Random, judge: Judge, nowMs: () => number, reach: Reach = (_host, act) => act()) {
+  constructor(random: Random, judge: Judge, nowMs: () => number, open: OpenCall = directly) {
     this.#random = random;
     this.#judge = judge;
     this.#nowMs = nowMs;
-    this.#reach = reach;
+    this.#open = open;
   }
 
   get waiting(): boolean {
@@ -126,18 +132,17 @@ export class Clients {
     const host = this.#random.pick(this.#hosts);
     const headers = this.#random.oneIn(4) ? askForLeader : {};
     watch.close();
-    watch.host = host;
-    this.#reach(host, () => watch.open(host, headers));
+    watch.open(host, this.#open(host, watchPath, headers));
   }
 
   /** Some ask for something. */
   act(): void {
     const random = this.#random;
-    for (let times = random.below(3); times > 0 && this.#asked.length < callsMax; times--) {
+    for (let times = random.below(3); times > 0; times--) {
       const dice = random.below(100);
-      if (dice < 36) this.#put();
-      else if (dice < 44) this.#delete();
-      else if (dice < 56) this.#txn();
+      if (dice < 30) this.#put();
+      else if (dice < 38) this.#delete();
+      else if (dice < 48) this.#txn();
       else if (dice < 66) this.#range();
       else if (dice < 73) this.#grant();
       else if (dice < 76) this.#revoke();
@@ -151,10 +156,7 @@ export class Clients {
   }
 
   #askProgress(): void {
-    for (const watch of this.watches) {
-      const { host } = watch;
-      if (host !== undefined) this.#reach(host, () => watch.askProgress(host));
-    }
+    for (const watch of this.watches) watch.askProgress();
   }
 
   /** Its connection broke. */
@@ -165,21 +167,22 @@ export class Clients {
   /** `host` has had its turn: what it answered is judged. */
   listen(host: SimHost): void {
     this.#judge.follow(host);
-    let settled = false;
-    for (const asked of this.#asked) {
-      const { call } = asked;
-      if (asked.host !== host) continue;
-      if (call.ended || call.sent.length > 0) asked.answered(call);
-      else if (this.#nowMs() < asked.untilMs) continue;
+    const settled = this.#asked.filter((asked) => asked.host === host && this.#isSettled(asked));
+    // First: a call that is ended may have the host do something, and us listen again.
+    if (settled.length > 0) this.#asked = this.#asked.filter((asked) => !settled.includes(asked));
+    for (const { call, answered, stream } of settled) {
+      if (call.ended || (stream && call.sent.length > 0)) answered(call);
       else {
         call.cancel();
         this.unknown++;
       }
-      settled = true;
     }
-    if (settled) this.#asked = this.#asked.filter(({ call }) => !call.ended && call.sent.length === 0);
     for (const watch of this.watches) if (watch.host === host) watch.listen();
     this.#reopenWatches();
+  }
+
+  #isSettled({ call, stream, untilMs }: Asked): boolean {
+    return call.ended || (stream && call.sent.length > 0) || this.#nowMs() >= untilMs;
   }
 
   #put(): void {
@@ -259,7 +262,7 @@ export class Clients {
     const alive = leases.get(ID);
     const dead = this.#judge.model.ended.has(ID);
     const { term } = this.#judge;
-    this.#ask('Lease/LeaseKeepAlive', LeaseKeepAliveRequestSchema, { ID }, (call) => {
+    this.#ask(keepAlive, LeaseKeepAliveRequestSchema, { ID }, (call) => {
       if (call.sent.length === 0) return;
       const { TTL, header } = fromBinary(LeaseKeepAliveResponseSchema, call.sent[0] ?? noBytes);
       if (TTL === 0n) rule(alive === undefined || !leases.has(ID), () => `lease ${ID} lives and is not renewed`);
@@ -274,14 +277,19 @@ export class Clients {
     });
   }
 
-  #range(): void {
+  /** Somebody who knows this one alone asks for the newest. */
+  readFrom(host: SimHost): void {
+    if (this.#hosts.includes(host)) this.#range(host);
+  }
+
+  #range(host?: SimHost): void {
     const [key, rangeEnd] = this.#someKeys();
-    const serializable = this.#random.oneIn(4);
+    const serializable = host === undefined && this.#random.oneIn(4);
     const asked = serializable ? 0 : this.#judge.floor;
     const revision = this.#random.oneIn(2) ? 0 : 1 + this.#random.below(this.#judge.seenRevision);
     const request = { key: utf8(key), rangeEnd, revision: BigInt(revision), serializable };
     const end = rangeEnd.length === 0 ? undefined : '';
-    this.#ask('KV/Range', RangeRequestSchema, request, (call) => {
+    const judged = (call: SimCall) => {
       const answer = this.#answerOf(call, RangeResponseSchema);
       if (typeof answer === 'string') {
         this.#refusedRevision(revision, serializable, answer);
@@ -289,7 +297,8 @@ export class Clients {
         this.#judge.saw(revisionOf(answer), asked);
         this.#judge.read(key, end, revision || revisionOf(answer), rangeLine(answer.kvs.map(kvLine)));
       }
-    });
+    };
+    this.#ask('KV/Range', RangeRequestSchema, request, judged, 0, host);
   }
 
   #refusedRevision(revision: number, local: boolean, refusal: string): void {
@@ -358,24 +367,25 @@ export class Clients {
     name: string,
     schema: Q,
     request: MessageInitShape<Q>,
-    answered: (call: RecordingCall) => void,
+    answered: (call: SimCall) => void,
     number = 0,
+    asked?: SimHost,
   ): void {
     if (this.#hosts.length === 0) return;
-    const host = this.#random.pick(this.#hosts);
+    const host = asked ?? this.#random.pick(this.#hosts);
+    const waiting = this.#asked.reduce((count, asked) => count + Number(asked.host === host), 0);
+    if (waiting >= callsMax && asked === undefined && !this.#random.oneIn(5)) return;
     const headers = this.#random.oneIn(4) ? askForLeader : {};
     const patient = !this.#random.oneIn(5);
     const untilMs = this.#nowMs() + (patient ? Number.POSITIVE_INFINITY : this.#random.below(patienceMs));
     const bytes = toBinary(schema, create(schema, request));
-    this.#reach(host, () => {
-      const call = host.call(`/etcdserverpb.${name}`, headers);
-      this.#asked.push({ host, call, answered, untilMs });
-      call.write(number === 0 ? bytes : concatBytes([bytes, numbered(number)]));
-    });
+    const call = this.#open(host, `/etcdserverpb.${name}`, headers);
+    this.#asked.push({ host, call, answered, untilMs, stream: name === keepAlive });
+    call.write(number === 0 ? bytes : concatBytes([bytes, numbered(number)]));
   }
 
   /** The refusal as a line, or undefined when nobody knows what came of it. */
-  #answerOf<A extends DescMessage>(call: RecordingCall, schema: A): MessageShape<A> | string | undefined {
+  #answerOf<A extends DescMessage>(call: SimCall, schema: A): MessageShape<A> | string | undefined {
     const { status } = call;
     if (status?.code === grpcCode.unavailable) {
       this.unknown++;

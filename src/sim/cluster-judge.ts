@@ -10,12 +10,12 @@
  * and from `raft-judge.ts` election safety, log matching, leader completeness and commits that a quorum holds.
  */
 import { crc32c } from '../base/crc32c.js';
-import type { MemberId } from '../base/ids.js';
+import { type MemberId, noMember } from '../base/ids.js';
 import type { RecoveredLog } from '../member/assembly.js';
 import type { WalBatch } from '../member/world.js';
 import { describeConfiguration } from '../raft/configuration.js';
 import type { MemoryStorage } from '../raft/index.js';
-import { type Entry, entryType } from '../wire/raftpb/types.js';
+import { type Entry, entryType, type Message, messageType } from '../wire/raftpb/types.js';
 import type { SimHost } from './host.js';
 import { Judge, rule, same } from './judge.js';
 import { decodeRequest } from './model.js';
@@ -38,6 +38,8 @@ export class View implements Witness {
   received = 0;
   /** By index: what its entry changed. */
   digests = new Map<number, number>();
+  /** The last vote that left it. */
+  voted = { term: 0, vote: noMember };
   /** What was durable when it was last seen. */
   storage: MemoryStorage | undefined;
 
@@ -56,7 +58,11 @@ export class View implements Witness {
     if (snapshot !== undefined && snapshot.metadata.index > this.applied) this.received = snapshot.metadata.index;
   }
 
-  recovered({ snapshot, entries }: RecoveredLog): void {
+  recovered({ snapshot, entries, hardState }: RecoveredLog): void {
+    const { term = 0, vote = noMember } = hardState ?? {};
+    const { voted } = this;
+    const kept = term > voted.term || (term === voted.term && (voted.vote === noMember || vote === voted.vote));
+    rule(kept, () => `member ${this.id.toString(16)} voted in term ${voted.term}, and knows nothing of it`);
     entries.forEach((entry, at) => {
       same('index of an entry read', String(entry.index), String(snapshot.index + 1 + at));
       this.judge.hasWritten(this.id, entry);
@@ -167,10 +173,6 @@ export class ClusterJudge extends Judge {
     this.follow(host);
   }
 
-  witness(id: MemberId): RaftWitness | undefined {
-    return this.#witnesses.get(id);
-  }
-
   wrote(id: MemberId, entry: Entry): void {
     const key = keyOf(entry);
     const text = textOf(entry);
@@ -182,6 +184,15 @@ export class ClusterJudge extends Judge {
   hasWritten(id: MemberId, entry: Entry): void {
     const found = this.#written.get(keyOf(entry))?.text;
     same(`entry ${keyOf(entry)} as member ${id.toString(16)} finds it`, textOf(entry), found ?? 'nothing');
+  }
+
+  /** A message leaves a member. */
+  sends(from: MemberId, message: Message): void {
+    const witness = this.#witnesses.get(from);
+    if (witness === undefined) return;
+    this.raft.sends(witness, message);
+    const { type, reject, term, to } = message;
+    if (type === messageType.voteResp && !reject) this.viewOf(from).voted = { term, vote: to };
   }
 
   override follow(host: SimHost): void {

@@ -48,6 +48,18 @@ export function simulateCluster(
   add(cluster, totals);
 }
 
+/** The first seed whose run ends by a rule that the fault breaks. */
+export function seedThatShows(fault: ClusterFault, seedsMax: number): number | undefined {
+  for (let seed = 1; seed <= seedsMax; seed++) {
+    try {
+      simulateCluster(seed, noClusterTotals(), fault);
+    } catch {
+      return seed;
+    }
+  }
+  return undefined;
+}
+
 function add(cluster: SimCluster, totals: ClusterTotals): void {
   const { counts, judge, clients, network } = cluster;
   totals.runs++;

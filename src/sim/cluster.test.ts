@@ -2,7 +2,8 @@
 // after that ends. `node tools/sim.js cluster` goes on for as long as one likes.
 import { equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
-import { noClusterTotals, simulateCluster } from './cluster-run.js';
+import { type ClusterFault, clusterFaults } from './cluster-faults.js';
+import { noClusterTotals, seedThatShows, simulateCluster } from './cluster-run.js';
 
 /** Prints what shows a failure again. */
 function forSeeds(seeds: Iterable<number>, run: (seed: number) => void): void {
@@ -18,16 +19,9 @@ function forSeeds(seeds: Iterable<number>, run: (seed: number) => void): void {
 
 test('clusters in trouble, and well again', () => {
   const totals = noClusterTotals();
-  forSeeds([1, 2, 3, 4, 5, 6], (seed) => simulateCluster(seed, totals));
+  forSeeds([11, 12, 13], (seed) => simulateCluster(seed, totals));
   // A simulation in which nothing happens proves nothing.
-  const wanted = {
-    elections: 20,
-    entries: 1000,
-    answers: 1000,
-    powerFailures: 20,
-    kills: 5,
-    diskFailures: 10,
-  } as const;
+  const wanted = { elections: 8, entries: 400, answers: 400, starts: 20 } as const;
   for (const [name, least] of Object.entries(wanted)) {
     const count = totals[name as keyof typeof totals];
     ok(count >= least, `${name}: ${count}`);
@@ -40,3 +34,24 @@ test('the same seed is the same run', () => {
   simulateCluster(7, again, 'none', 10_000);
   equal(JSON.stringify(once), JSON.stringify(again));
 });
+
+/** Seeds that once showed a fault, and what it was. */
+const found: readonly (readonly [seed: number, what: string])[] = [
+  [4, 'a CORRUPT alarm where no key was alive: hashes that differ by how far compactions had come'],
+  [2, 'restores that had been taken out: a log that rests on a database which nobody fetched'],
+];
+
+test('seeds that once showed a fault', () => {
+  forSeeds(
+    found.map(([seed]) => seed),
+    (seed) => simulateCluster(seed, noClusterTotals()),
+  );
+});
+
+/** Those that it takes many runs to see are looked for by `tools/sim.js cluster --planted`. */
+const rare: readonly ClusterFault[] = ['staleReads', 'watchSkipsSnapshot', 'snapshotTooNew', 'confChangeLost'];
+
+for (const fault of clusterFaults) {
+  if (rare.includes(fault)) continue;
+  test(`the judge sees the planted fault: ${fault}`, () => ok(seedThatShows(fault, 10) !== undefined));
+}

@@ -8,10 +8,12 @@ import type { MemberId } from '../base/ids.js';
 import { Random } from '../base/random.js';
 import { clusterIdOf } from '../cluster/ids.js';
 import { type Member as ClusterMember, encodeContext } from '../cluster/member.js';
+import { AlarmType } from '../gen/etcdserverpb/rpc_pb.js';
 import { encodeConfChange } from '../raft/conf-change-codec.js';
 import { confChangeType, type Entry } from '../wire/raftpb/types.js';
+import { ClientWire, DirectCall, type Metadata, type Reach, type SimCall } from './calls.js';
 import { Clients } from './clients.js';
-import { type ClusterFault, plant, worldFault } from './cluster-faults.js';
+import { type ClusterFault, plant, tamper, worldFault } from './cluster-faults.js';
 import { ClusterJudge, clockRateMax } from './cluster-judge.js';
 import type { SimHost } from './host.js';
 import { Inspection } from './inspection.js';
@@ -27,6 +29,8 @@ import { SimWorld, type WorldOptions } from './world.js';
 const leaderWithinMs = 20_000;
 /** Requests of the time before give up after some seconds; the rest is catching up. */
 const restWithinMs = 60_000;
+/** Connections to one process. */
+const wiresMax = 2;
 /** No lease is granted for longer than this, and nobody renews any more. */
 const leasesEndWithinMs = 25_000;
 
@@ -44,6 +48,7 @@ export class SimCluster {
   readonly #fault: ClusterFault;
   readonly #options: WorldOptions;
   readonly #serving = new Set<SimHost>();
+  readonly #wires = new Map<SimHost, ClientWire[]>();
   readonly #founders: readonly ClusterMember[];
 
   constructor(seed: number, fault: ClusterFault = 'none') {
@@ -52,13 +57,13 @@ export class SimCluster {
     this.#fault = fault;
     this.#options = worldOptions(random.fork(), fault);
     this.network = new SimNetwork(schedule, random.fork());
+    tamper(fault, this.network);
     const nowMs = () => schedule.nowMs;
     this.judge = new ClusterJudge(nowMs);
-    this.clients = new Clients(random.fork(), this.judge, nowMs, (host, act) => this.reach(host, act));
-    this.network.onSend = (from, message) => {
-      const witness = this.judge.witness(from);
-      if (witness !== undefined) this.judge.raft.sends(witness, message);
-    };
+    this.clients = new Clients(random.fork(), this.judge, nowMs, (host, path, metadata) =>
+      this.#open(host, path, metadata),
+    );
+    this.network.onSend = (from, message) => this.judge.sends(from, message);
     const size = random.pick([3, 3, 3, 3, 5, 5, 5, 1, 2, 4, 7]);
     this.#founders = Array.from({ length: size }, (_, at) => founder(`m${at + 1}`, `http://m${at + 1}:2380`));
     this.judge.founded(this.#founders.map(foundingEntry));
@@ -110,7 +115,7 @@ export class SimCluster {
       judge,
       begun: (host) => {
         this.counts.starts++;
-        plant(this.#fault, host, this);
+        plant(this.#fault, host, random);
       },
       looked: (host) => this.#looked(host),
       ended: (ended, host, how) => this.#ended(ended, host, how),
@@ -205,6 +210,8 @@ export class SimCluster {
     for (const { host } of members) {
       if (host === undefined) continue;
       same('applied', String(host.assembled.member.applied), String(this.judge.lastIndex));
+      const alarms = host.assembled.alarms.list(AlarmType.NONE).map(({ alarm }) => AlarmType[alarm]);
+      same('alarms', alarms.join(), '');
       same('revision', String(host.assembled.member.revision), String(this.judge.revision));
     }
   }
@@ -212,10 +219,27 @@ export class SimCluster {
   /** Has a process do something that comes from outside; nothing once it is gone. */
   reach(host: SimHost, act: () => void): void {
     const machine = this.machine(host.id);
-    if (machine?.host === host) machine.enter(act);
+    if (machine?.host === host) machine.enter(act, true);
+  }
+
+  /** Some calls go over connections, others are there at once. */
+  #open(host: SimHost, path: string, metadata: Metadata): SimCall {
+    const { random, schedule } = this;
+    const reach: Reach = (to, act) => this.reach(to, act);
+    if (random.oneIn(2)) return new DirectCall(host, reach, path, metadata);
+    const wires = (this.#wires.get(host) ?? []).filter((wire) => !wire.isCut);
+    this.#wires.set(host, wires);
+    if (wires.length < wiresMax)
+      wires.push(new ClientWire(host, { schedule, random, reach, heard: () => this.#heard(host) }));
+    return random.pick(wires).call(path, metadata);
+  }
+
+  #heard(host: SimHost): void {
+    if (this.#serving.has(host)) this.clients.listen(host);
   }
 
   #looked(host: SimHost): void {
+    for (const wire of this.#wires.get(host) ?? []) wire.flush();
     if (this.#serving.has(host)) this.clients.listen(host);
     else if (host.ready && this.machine(host.id)?.host === host) {
       this.#serving.add(host);
@@ -231,6 +255,8 @@ export class SimCluster {
     else if (how === 'removed') counts.removed++;
     if (host !== undefined) {
       this.#serving.delete(host);
+      for (const wire of this.#wires.get(host) ?? []) wire.cut(false);
+      this.#wires.delete(host);
       this.clients.leave(host);
     }
     if (machine.retired) return;
@@ -240,11 +266,17 @@ export class SimCluster {
     });
   }
 
+  #breakWire(): void {
+    const wires = [...this.#wires.values()].flat();
+    if (wires.length > 0) this.random.pick(wires).cut(true);
+  }
+
   /** Clients ask, now more, now less. */
   #beat(): void {
     this.schedule.after(this.random.below(120), () => {
       if (this.healing) return;
       this.clients.act();
+      if (this.random.oneIn(100)) this.#breakWire();
       this.#beat();
     });
   }
@@ -266,5 +298,13 @@ function worldOptions(random: Random, fault: ClusterFault): WorldOptions {
     snapshotsMax: 1 + random.below(3),
     compactionBatchLimit: random.pick([5, 1000]),
     diskPace: 3,
+    member: {
+      preVote: !random.oneIn(3),
+      fastLeaseKeepAlive: !random.oneIn(3),
+      leaseCheckpointMs: random.pick([0, 0, 1000]),
+      leaseCheckpointPersist: random.oneIn(2),
+      corruptCheckMs: random.pick([0, 3000]),
+      compactHashCheckMs: random.pick([0, 2000]),
+    },
   };
 }

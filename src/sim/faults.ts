@@ -25,4 +25,5 @@ export const faults = [
   'clockTooFast',
 ] as const;
 
-export type Fault = (typeof faults)[number] | 'none';
+/** One that a member which is alone does not notice: a start does not hear for whom it has voted. */
+export type Fault = (typeof faults)[number] | 'voteForgotten' | 'none';

@@ -9,7 +9,7 @@ import type { Bytes } from '../base/bytes.js';
 import { check } from '../base/check.js';
 import { type Chore, Chores } from '../base/chores.js';
 import { crc32c } from '../base/crc32c.js';
-import type { ClusterId, MemberId } from '../base/ids.js';
+import { type ClusterId, type MemberId, noMember } from '../base/ids.js';
 import { silentLog } from '../base/log.js';
 import { appliedKey, readRecordedNumber } from '../member/applier.js';
 import { type Assembled, assemble, type RecoveredLog } from '../member/assembly.js';
@@ -19,6 +19,7 @@ import type { World } from '../member/world.js';
 import { keeperOf } from '../rpc/keeper.js';
 import { RecordingCall } from '../rpc/recording-call.js';
 import { type MemberServices, memberServices } from '../rpc/services.js';
+import { createGrpcServer, type GrpcServer } from '../wire/grpc/server.js';
 import type { Message } from '../wire/raftpb/types.js';
 import { makeDataDirectory } from '../wire/wal/data-directory.js';
 import type { DiskFailure } from '../wire/wal/disk.js';
@@ -47,12 +48,15 @@ export class SimHost {
   readonly assembled: Assembled;
   readonly recovered: RecoveredLog;
   readonly offered: MemberServices;
+  /** The same services, for connections of bytes. */
+  readonly grpc: GrpcServer;
+  readonly values: SimValues;
+  readonly databases: ReceivedDatabases;
   readonly #world: SimWorld;
   readonly #disk: SimDisk;
   readonly #writer: WalWriter;
   readonly #startedMs: number;
   readonly #peerPort: SimPeerPort;
-  readonly #databases: ReceivedDatabases;
   readonly #chores = new Chores();
   /** Not before it is put together. */
   #alive: Assembled | undefined;
@@ -92,7 +96,8 @@ export class SimHost {
     const traced = changed && ((digest: number) => changed(this.#alive?.member.applied ?? 0, digest));
     const values = new SimValues(disk, world.values, traced);
     const databases = new ReceivedDatabases(disk, folders.snap);
-    this.#databases = databases;
+    this.databases = databases;
+    this.values = values;
     this.#catchUpWith(this.recovered.snapshot.index, values);
     const port: World = {
       nowMs: () => this.clockMs * (options.fault === 'clockTooFast' ? 2 : 1),
@@ -131,6 +136,7 @@ export class SimHost {
     });
     this.#alive = this.assembled;
     this.#nextTickMs = world.nowMs + world.random.below(memberDefaults.heartbeatMs);
+    this.grpc = createGrpcServer(this.offered.services);
     this.#peerPort = new SimPeerPort(this.assembled, this.offered);
     this.assembled.departure.whenLeaving(() => {
       this.removed = true;
@@ -209,6 +215,11 @@ export class SimHost {
     this.until(() => this.atRest, 'a member at rest');
   }
 
+  /** Hands leadership over, as the production host does before it stops. */
+  beforeStop(done: () => void): void {
+    this.assembled.transfer.beforeStop(done);
+  }
+
   /** Ends as the production host does. */
   stop(): void {
     const { member, checkpoints } = this.assembled;
@@ -233,8 +244,8 @@ export class SimHost {
   /** The end came after the log rested on a snapshot that was received, and before the values did. */
   #catchUpWith(index: number, values: SimValues): void {
     if (readRecordedNumber(values, appliedKey) >= index) return;
-    check(this.#databases.has(index), 'the log rests on a database that is there');
-    this.#databases.restoreNow(index, values);
+    check(this.databases.has(index), 'the log rests on a database that is there');
+    this.databases.restoreNow(index, values);
   }
 
   #persisted(batches: number): void {
@@ -252,6 +263,10 @@ export class SimHost {
     if (world.random.oneIn(3)) this.#purge();
   }
 
+  isUnary(path: string): boolean {
+    return this.offered.services.get(path)?.kind === 'unary';
+  }
+
   received(message: Message): void {
     this.assembled.member.received(message);
   }
@@ -260,7 +275,7 @@ export class SimHost {
   receivedSnapshot(message: Message, database: Bytes, done: () => void): void {
     const { snapshot } = message;
     check(snapshot !== undefined, 'a snapshot message carries one');
-    this.#databases.keep(snapshot.metadata.index, database, () => {
+    this.databases.keep(snapshot.metadata.index, database, () => {
       this.received(message);
       done();
     });
@@ -273,11 +288,12 @@ export class SimHost {
 
   /** All that came in one turn has come. Answers after how many milliseconds there is more to do: 0 at once, `Infinity` nothing. */
   endTurn(): number {
-    const { member, hub, store } = this.assembled;
+    const { member, hub, store, restoring } = this.assembled;
     member.endTurn();
     if (hub.isBehind) this.#chores.wake(this.#catchUp);
     if (!store.compactor.idle) this.#chores.wake(this.#compact);
-    return this.#chores.run(this.clockMs);
+    const restMs = this.#chores.run(this.clockMs);
+    return restoring.wantsStep ? 0 : restMs;
   }
 
   /** The disk is done with something it was asked; false when there is nothing. */
@@ -323,9 +339,10 @@ function open(
 
 function recoveredFrom(wal: OpenWal, fault: Fault): RecoveredLog {
   const forgotten = wal.hardState.term === 0 || fault === 'hardStateForgotten';
+  const vote = fault === 'voteForgotten' ? noMember : wal.hardState.vote;
   return {
     snapshot: wal.snapshot,
-    hardState: forgotten ? undefined : wal.hardState,
+    hardState: forgotten ? undefined : { ...wal.hardState, vote },
     entries: fault === 'lastEntryForgotten' ? wal.entries.slice(0, -1) : wal.entries,
   };
 }
@@ -341,6 +358,7 @@ function memberOptions({ options, site }: SimWorld): MemberOptions {
     snapshotCount,
     catchUpEntries,
     compactionBatchLimit,
+    ...options.member,
   };
 }
 

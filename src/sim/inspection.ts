@@ -133,7 +133,7 @@ export class Inspection {
   #watch(): void {
     const judge = this.#judge;
     const watch = new WatchClient(judge, { key: '', end: '' }, Math.max(1, judge.model.store.compacted));
-    this.#drive.reach(() => watch.open(this.#host));
+    this.#drive.reach(() => watch.open(this.#host, this.#host.call('/etcdserverpb.Watch/Watch')));
     this.#drive.settle();
     judge.follow(this.#host);
     watch.listen();

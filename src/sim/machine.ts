@@ -33,6 +33,11 @@ export interface MachineParts {
   readonly ended: (machine: Machine, host: SimHost | undefined, how: Ending) => void;
 }
 
+interface Held {
+  readonly act: () => void;
+  readonly ofClient: boolean;
+}
+
 export type Ending = 'power failed' | 'killed' | 'disk failed' | 'stopped' | 'removed';
 
 export class Machine implements Station {
@@ -46,9 +51,10 @@ export class Machine implements Station {
   diskStallsToMs = 0;
   readonly #parts: MachineParts;
   #lives = 0;
-  #held: (() => void)[] = [];
+  #held: Held[] = [];
   #tickDue = false;
   #turnDue = false;
+  #restedAtMs = Number.POSITIVE_INFINITY;
   #diskDue = false;
 
   constructor(
@@ -73,6 +79,7 @@ export class Machine implements Station {
     this.life = ++this.#lives;
     this.#held = [];
     this.asleep = this.#tickDue = this.#turnDue = this.#diskDue = false;
+    this.#restedAtMs = Number.POSITIVE_INFINITY;
     this.world.nowMs = schedule.nowMs;
     try {
       this.host = new SimHost(this.world, judge.viewOf(this.id), (host) => {
@@ -89,7 +96,8 @@ export class Machine implements Station {
     this.enter(() => {});
   }
 
-  enter(act: (host: SimHost) => void): void {
+  /** `ofClient`: it does not come from another member. */
+  enter(act: (host: SimHost) => void, ofClient = false): void {
     const { host } = this;
     if (host === undefined) return;
     if (!this.asleep) {
@@ -97,7 +105,7 @@ export class Machine implements Station {
       return;
     }
     if (this.#held.length >= heldMax) return;
-    this.#held.push(() => this.#run(() => act(host)));
+    this.#held.push({ act: () => this.#run(() => act(host)), ofClient });
   }
 
   sleep(): void {
@@ -117,7 +125,15 @@ export class Machine implements Station {
       this.#tickDue = false;
     };
     if (random.oneIn(2)) ticks();
-    for (const act of held) if (this.life === life) act();
+    const doAll = (some: readonly Held[]) => {
+      for (const { act } of some) if (this.life === life) act();
+    };
+    // Each connection keeps its order, but none waits for the others.
+    const ofClients = held.filter(({ ofClient }) => ofClient);
+    const ofMembers = held.filter(({ ofClient }) => !ofClient);
+    if (random.oneIn(2)) doAll(ofClients.splice(0));
+    doAll(ofMembers);
+    doAll(ofClients);
     ticks();
     if (this.life === life) this.enter(() => {});
   }
@@ -128,6 +144,28 @@ export class Machine implements Station {
 
   kill(): void {
     this.#end('killed', () => this.world.kill());
+  }
+
+  /** The process is asked to end, and takes its time: leadership is handed over, what is applied is made durable. */
+  stop(): void {
+    const { life } = this;
+    this.enter((host) =>
+      host.beforeStop(() =>
+        // Not from within what the member is just doing.
+        this.#parts.schedule.after(0, () => {
+          if (this.life === life) this.#leave(host);
+        }),
+      ),
+    );
+  }
+
+  #leave(host: SimHost): void {
+    try {
+      host.stop();
+      this.#end('stopped', () => this.world.kill());
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   /** It burns down, and its disk with it. */
@@ -201,9 +239,17 @@ export class Machine implements Station {
     else if (host !== undefined) this.#run(() => this.#restAfter(host.endTurn()), false);
   }
 
+  /** One look at what rests, at the earliest time that was asked for. */
   #restAfter(restMs: number): void {
-    if (restMs === Number.POSITIVE_INFINITY) return;
-    this.#after(Math.max(0.1, restMs), () => this.enter(() => {}));
+    const { nowMs } = this.#parts.schedule;
+    const atMs = nowMs + Math.max(0.1, restMs / this.world.clockRate);
+    if (atMs >= this.#restedAtMs) return;
+    this.#restedAtMs = atMs;
+    this.#after(atMs - nowMs, () => {
+      if (this.#restedAtMs !== atMs) return;
+      this.#restedAtMs = Number.POSITIVE_INFINITY;
+      this.enter(() => {});
+    });
   }
 
   #tickAfter(ms: number, periodMs: number, life: number): void {

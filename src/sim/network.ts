@@ -258,13 +258,15 @@ class Link {
 
   /** A message has arrived. */
   arrive(message: Message): void {
-    const { tampering } = this.network;
-    const arrived = tampering.arrives?.(message) ?? [message];
-    for (const each of arrived)
+    for (const each of this.#tampered(message))
       this.to.enter((host) => {
         if (!host.assembled.members.isRemoved(this.from.id)) host.received(each);
         else this.#tellRemoved();
       });
+  }
+
+  #tampered(message: Message): readonly Message[] {
+    return this.network.tampering.arrives?.(message) ?? [message];
   }
 
   /** As an answer on the way back has it. */
@@ -319,7 +321,7 @@ class Link {
         first = undefined;
         if (piece !== undefined) for (const part of cut(piece.slice(), random)) pieces.push(reader.add(part));
         if (!isPlanned || piece !== undefined) return schedule.after(this.latencyMs(), next);
-        const { message: arrived } = reader;
+        const [arrived] = reader.message === undefined ? [] : this.#tampered(reader.message);
         if (arrived === undefined) return ended(false);
         // An answer that does not come is a refusal.
         schedule.after(answerWithinMs, () => ended(false));

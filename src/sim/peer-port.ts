@@ -2,6 +2,7 @@
 import { utf8 } from '../base/bytes.js';
 import { silentLog } from '../base/log.js';
 import { versionRoute } from '../http/client-port.js';
+import { hashKvHandler } from '../http/hash-kv-peers.js';
 import { leasePeerRoutes } from '../http/lease-peers.js';
 import type { Handler } from '../http/message.js';
 import { peerRoutes } from '../http/peer-port.js';
@@ -13,13 +14,15 @@ import type { MemberServices } from '../rpc/services.js';
 export class SimPeerPort {
   readonly #handler: Handler;
 
-  constructor({ member, members, reconfiguration, storageVersion }: Assembled, { desk }: MemberServices) {
+  constructor({ member, members, reconfiguration, storageVersion }: Assembled, { desk, hashing }: MemberServices) {
+    const { clusterId } = member;
     this.#handler = router(
       new Map([
         versionRoute({ versions: () => ({ cluster: members.version, storage: storageVersion.current }) }),
+        ['/members/hashkv', hashKvHandler({ clusterId, hashing, log: silentLog })],
         ...leasePeerRoutes({ desk, catchUp: member }),
         ...peerRoutes({
-          clusterId: member.clusterId,
+          clusterId,
           log: silentLog,
           members: () => members.list(),
           promote: (id, token, waiter) => reconfiguration.promote(id, token, waiter),

@@ -16,6 +16,8 @@ import type { SimValues } from './values.js';
 export class ReceivedDatabases {
   readonly #disk: SimDisk;
   readonly #folder: string;
+  /** Faults are planted here. */
+  tamper: (values: MemoryValues) => void = () => {};
   #unfinished = 0;
 
   constructor(disk: SimDisk, folder: string) {
@@ -64,6 +66,7 @@ export class ReceivedDatabases {
     const at = new Uint8Array(8);
     new DataView(at.buffer).setBigUint64(0, BigInt(index));
     values.setRecord('meta', appliedKey, at);
+    this.tamper(values);
     return values;
   }
 

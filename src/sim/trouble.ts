@@ -20,7 +20,9 @@ type Kind =
   | 'split'
   | 'flap'
   | 'sleep'
+  | 'depose'
   | 'kill'
+  | 'stop'
   | 'powerFails'
   | 'powerFailsSoon'
   | 'allPowerFails'
@@ -37,7 +39,9 @@ const kinds: readonly Kind[] = [
   'split',
   'flap',
   'sleep',
+  'depose',
   'kill',
+  'stop',
   'powerFails',
   'powerFailsSoon',
   'syncError',
@@ -93,8 +97,12 @@ export class Trouble {
         return this.#flap(victim.id, this.#other(victim), 2 + random.below(10));
       case 'sleep':
         return this.#sleep(victim);
+      case 'depose':
+        return this.#depose();
       case 'kill':
         return victim.kill();
+      case 'stop':
+        return victim.stop();
       case 'powerFails':
         return victim.powerFails(random.pick(modes));
       case 'powerFailsSoon':
@@ -148,13 +156,13 @@ export class Trouble {
     });
   }
 
-  #isolate(victim: Machine): void {
-    const way = this.#random.below(3);
+  /** `way`: 0 it is heard no more, 1 it hears no more, 2 both. */
+  #isolate(victim: Machine, way = this.#random.below(3)): void {
     const ways: [MemberId, MemberId][] = [];
     for (const { id } of this.#cluster.machines) {
       if (id === victim.id) continue;
-      if (way !== 0) ways.push([victim.id, id]);
-      if (way !== 1) ways.push([id, victim.id]);
+      if (way !== 1) ways.push([victim.id, id]);
+      if (way !== 0) ways.push([id, victim.id]);
     }
     this.#cut(ways);
   }
@@ -182,6 +190,22 @@ export class Trouble {
   #sleep(victim: Machine): void {
     victim.sleep();
     this.#cluster.schedule.after(50 + this.#random.below(this.#random.pick([500, 3000, 8000])), () => victim.wake());
+  }
+
+  /** A leader sleeps, or is cut off, until there is another; then it is asked, and hears of its end only later. */
+  #depose(): void {
+    const { leader, schedule, clients } = this.#cluster;
+    const host = leader?.host;
+    if (leader === undefined || host === undefined) return;
+    const random = this.#random;
+    const asleep = random.oneIn(2);
+    if (asleep) leader.sleep();
+    else this.#isolate(leader, 2);
+    const ms = 1000 + random.below(3000);
+    schedule.after(ms, () => {
+      for (let times = 3; times > 0; times--) clients.readFrom(host);
+    });
+    schedule.after(ms + random.below(1000), () => leader.wake());
   }
 
   /** Each call that would reach the disk fails, until so much later. */

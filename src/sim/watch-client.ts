@@ -6,9 +6,9 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { noBytes, utf8 } from '../base/bytes.js';
 import { WatchRequestSchema, type WatchResponse, WatchResponseSchema } from '../gen/etcdserverpb/rpc_pb.js';
 import { type Event, Event_EventType as EventType } from '../gen/mvccpb/kv_pb.js';
-import type { RecordingCall } from '../rpc/recording-call.js';
 import { errors } from '../wire/errors.js';
 import { grpcCode } from '../wire/grpc/service.js';
+import type { SimCall } from './calls.js';
 import type { SimHost } from './host.js';
 import { type Judge, rule, same } from './judge.js';
 import { factLine, kvLine } from './model.js';
@@ -26,7 +26,7 @@ export class WatchClient {
   readonly #keys: WatchedKeys;
   /** 0: from whenever the watch is first told that it is there. */
   #next: number;
-  #call: RecordingCall | undefined;
+  #call: SimCall | undefined;
   #read = 0;
   /** Whom it asks; undefined when that one is gone. */
   host: SimHost | undefined;
@@ -42,37 +42,36 @@ export class WatchClient {
     return this.#next > 0 && this.#missing(this.#judge.revision).length === 0;
   }
 
-  open(host: SimHost, headers: Readonly<Record<string, string>> = {}): void {
-    // Meanwhile it may have gone elsewhere.
-    if (this.host !== host && this.host !== undefined) return;
-    this.#call?.cancel();
+  /** `call` is a new one of the watch method, to `host`. */
+  open(host: SimHost, call: SimCall): void {
+    this.close();
     this.host = host;
+    this.#call = call;
     const { key, end } = this.#keys;
     const rangeEnd = end === undefined ? noBytes : Uint8Array.of(0);
     const value = { key: utf8(key), rangeEnd, startRevision: BigInt(this.#next), progressNotify: true };
     this.#read = 0;
-    this.#call = host.call('/etcdserverpb.Watch/Watch', headers);
     this.#send({ case: 'createRequest', value });
   }
 
-  askProgress(host: SimHost): void {
-    if (this.host === host) this.#send({ case: 'progressRequest', value: {} });
+  askProgress(): void {
+    this.#send({ case: 'progressRequest', value: {} });
   }
 
   /** Nobody listens any more; a process that is gone need not be told. */
   close(told = true): void {
-    if (told) this.#call?.cancel();
+    const call = this.#call;
     this.#call = undefined;
     this.host = undefined;
+    if (told) call?.cancel();
   }
 
   listen(): void {
-    const { host } = this;
     const call = this.#call;
-    if (call === undefined || host === undefined) return;
+    if (call === undefined) return;
     for (; this.#read < call.sent.length; this.#read++) {
       const answer = fromBinary(WatchResponseSchema, call.sent[this.#read] ?? noBytes);
-      if (answer.canceled) return this.#startAnew(answer, host);
+      if (answer.canceled) return this.#startAnew(answer);
       this.#hear(answer);
     }
     if (!call.ended) return;
@@ -97,13 +96,13 @@ export class WatchClient {
   }
 
   /** What it wanted has been compacted. As clients do, it goes on with the oldest that is left. */
-  #startAnew({ compactRevision, cancelReason }: WatchResponse, host: SimHost): void {
+  #startAnew({ compactRevision, cancelReason }: WatchResponse): void {
     const compacted = Number(compactRevision);
     const right = this.#next < compacted && compacted <= this.#judge.model.store.compacted;
     rule(right, () => `a watch from ${this.#next} is canceled at ${compacted}: ${cancelReason}`);
     this.compactions++;
     this.#next = compacted;
-    this.open(host);
+    this.close();
   }
 
   #missing(to: number): string[] {

@@ -6,6 +6,7 @@
  */
 import type { Random } from '../base/random.js';
 import type { RecoveredLog } from '../member/assembly.js';
+import type { MemberOptions } from '../member/options.js';
 import type { WalBatch } from '../member/world.js';
 import { type CrashMode, SimDisk } from './disk.js';
 import type { Fault } from './faults.js';
@@ -23,6 +24,8 @@ export interface WorldOptions {
   readonly walsMax: number;
   readonly snapshotsMax: number;
   readonly compactionBatchLimit: number;
+  /** What else differs from the production's own settings. */
+  readonly member?: Partial<MemberOptions>;
   /** Fewer calls than these are done in a turn. */
   readonly diskPace: number;
 }

@@ -334,7 +334,7 @@ export class Member implements MemberFront {
   }
 
   #expire(nowMs: number): void {
-    const { counters, members } = this.#parts;
+    const { counters, members, log } = this.#parts;
     const facts = {
       own: this.memberId,
       leader: this.leader,
@@ -345,7 +345,12 @@ export class Member implements MemberFront {
     };
     const expired = this.#proposals.expire(nowMs, (startedMs) => timeoutCause(startedMs, facts));
     if (expired > 0) this.#batch.keep((id) => this.#proposals.has(id));
-    counters.slowReadIndexes += this.#reads.expire(nowMs, this.#requestTimeoutMs);
+    const slow = this.#reads.expire(nowMs, this.#requestTimeoutMs);
+    if (slow === 0) return;
+    counters.slowReadIndexes += slow;
+    log.warn('timed out waiting for read index response (local node might have slow network)', {
+      timeout: printDuration(this.#requestTimeoutMs),
+    });
   }
 
   #dropLeaderOnly(): void {

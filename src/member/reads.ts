@@ -108,15 +108,19 @@ export class Reads {
     return this.#fail((round) => round.index === undefined, 'leaderChanged');
   }
 
-  /** Fails what has waited too long; answers how many rounds raft had left without an answer. */
+  /** Fails what has waited too long; answers how many rounds raft had left without an answer, or could not be asked for. */
   expire(nowMs: number, timeoutMs: number): number {
+    let expired = 0;
     // Without a leader no round begins. Who came after the first gives up somewhat early, and all hear of it together.
     if (this.#gathering.length > 0 && nowMs - this.#gatheringSinceMs >= timeoutMs) {
       const waiters = this.#gathering;
       this.#gathering = [];
       for (const waiter of waiters) waiter.failed('timeout');
+      expired = 1;
     }
-    return this.#fail((round) => round.index === undefined && nowMs - round.startedMs >= timeoutMs, 'timeout');
+    return (
+      expired + this.#fail((round) => round.index === undefined && nowMs - round.startedMs >= timeoutMs, 'timeout')
+    );
   }
 
   failAll(error: ErrorName): void {

@@ -117,6 +117,7 @@ function memberOptions(config: Config) {
     autoCompaction: autoCompaction.value,
     compactionSleepMs: config.compactionSleepIntervalMs || memberDefaults.compactionSleepMs,
     fastLeaseKeepAlive: on('FastLeaseKeepAlive'),
+    priorityRequests: on('PriorityRequest'),
     leaseCheckpointMs: on('LeaseCheckpoint') ? leaseCheckpointMs : 0,
     leaseCheckpointPersist: on('LeaseCheckpointPersist'),
     corruptCheckMs: config.corruptCheckTimeMs,

@@ -32,7 +32,7 @@ import {
 import { AppliedWaits } from './applied-waits.js';
 import type { Applier } from './applier.js';
 import type { Checkpoints } from './checkpoints.js';
-import type { MemberFront, ProposalWaiter, ReadWaiter, RequestField } from './front.js';
+import { type MemberFront, type ProposalWaiter, type ReadWaiter, type RequestField, requestField } from './front.js';
 import { HeartbeatTimes } from './heartbeat-times.js';
 import { faultOf } from './incoming.js';
 import { KindSeconds, kindName } from './kind-seconds.js';
@@ -50,6 +50,8 @@ import type { World } from './world.js';
 
 /** Committed entries that may wait to be applied before new requests are refused. Source: etcd `maxGapBetweenApplyAndCommitIndex`. */
 const applyGapMax = 5000;
+/** The same for what is to go before others where gate PriorityRequest is on. Source: etcd `maxPriorityGap`. */
+const priorApplyGapMax = 10_000;
 /** No request has this id. */
 const noRequest = -1;
 
@@ -61,6 +63,7 @@ export interface MemberConfig {
   readonly heartbeatMs: number;
   readonly electionMs: number;
   readonly maxRequestBytes: number;
+  readonly priorityRequests: boolean;
 }
 
 export interface MemberParts {
@@ -232,7 +235,7 @@ export class Member implements MemberFront {
 
   /** Answers the request's id, or `noRequest` after it was refused. */
   #gather(field: RequestField, bytes: Bytes, start: number, end: number, waiter: ProposalWaiter): number {
-    const refusal = this.#refusal();
+    const refusal = this.#refusal(field);
     if (refusal !== undefined) {
       waiter.failed(refusal);
       return noRequest;
@@ -246,9 +249,12 @@ export class Member implements MemberFront {
     return id;
   }
 
-  #refusal(): ErrorName | undefined {
+  #refusal(field: RequestField): ErrorName | undefined {
     if (this.#stopped) return 'stopped';
-    return this.#committed > this.applied + applyGapMax ? 'tooManyRequests' : undefined;
+    const gap = this.#committed - this.applied;
+    if (gap <= applyGapMax) return undefined;
+    const isPrior = this.#config.priorityRequests && field === requestField.leaseRevoke;
+    return isPrior && gap <= priorApplyGapMax ? undefined : 'tooManyRequests';
   }
 
   /** Tells when all is applied that is known to be committed now; etcd gives it a second. */

@@ -34,6 +34,8 @@ export interface MemberOptions {
   readonly autoCompaction: AutoCompaction | undefined;
   /** Gate FastLeaseKeepAlive: a lease that is known is renewed without waiting for what is committed and not applied yet. */
   readonly fastLeaseKeepAlive: boolean;
+  /** Gate PriorityRequest: leases are ended even where apply lags so far behind that clients are refused. */
+  readonly priorityRequests: boolean;
   /** How often what is left of leases is written down: gate LeaseCheckpoint; 0 for never. */
   readonly leaseCheckpointMs: number;
   /** Gate LeaseCheckpointPersist: what is left of leases is kept on disk whatever the cluster's version. */
@@ -70,6 +72,7 @@ export const memberDefaults = {
   compactionSleepMs: 10,
   autoCompaction: undefined,
   fastLeaseKeepAlive: true,
+  priorityRequests: false,
   leaseCheckpointMs: 0,
   leaseCheckpointPersist: false,
   corruptCheckMs: 0,

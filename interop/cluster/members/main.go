@@ -63,6 +63,7 @@ func play(t *twin) {
 	wrongStarts(t)
 	removal(t)
 	downgrade(t)
+	forced(t)
 }
 
 var first = []string{"m1", "m2", "m3"}

@@ -12,6 +12,7 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"quorate.dev/interop/cluster/fleet"
 )
@@ -218,6 +219,21 @@ func served(t *twin) {
 			if err == nil {
 				_, err = stream.Recv()
 			}
+			return err
+		},
+		"a health check": func(s *side) error {
+			_, err := healthpb.NewHealthClient(s.conn("m5")).Check(ctx, &healthpb.HealthCheckRequest{})
+			return err
+		},
+		"a snapshot": func(s *side) error {
+			stream, err := s.maintenance("m5").Snapshot(ctx, &pb.SnapshotRequest{})
+			if err == nil {
+				_, err = stream.Recv()
+			}
+			return err
+		},
+		"a change of members": func(s *side) error {
+			_, err := s.cluster("m5").MemberRemove(ctx, &pb.MemberRemoveRequest{ID: 5})
 			return err
 		},
 		"a keepalive": func(s *side) error {
@@ -487,4 +503,39 @@ func downgrade(t *twin) {
 		})
 	})
 	t.both("status afterwards", func(s *side) string { return s.standing(s.anyone()) })
+}
+
+// forced: all are lost but one, which goes on alone, and the cluster grows again from it.
+func forced(t *twin) {
+	t.both("go on alone: members, status, a put", func(s *side) string {
+		name := s.anyone()
+		for _, m := range s.members {
+			m.Stop(syscall.SIGKILL)
+		}
+		if err := s.member(name).Start("ignored=http://127.0.0.1:1", "new", "--force-new-cluster"); err != nil {
+			return err.Error()
+		}
+		if err := until("it leads", func() bool { return s.leader() == name }); err != nil {
+			return err.Error()
+		}
+		_, err := pb.NewKVClient(s.conn(name)).Put(context.Background(), &pb.PutRequest{Key: []byte("alone")})
+		list := strings.ReplaceAll(s.listing(name, true), name, "the last")
+		return fmt.Sprint(list, s.standing(name), err, s.logged(name, []string{"forcing restart member"}, "level"))
+	})
+	t.both("start it again, without force, and add a member", func(s *side) string {
+		name := s.anyone()
+		end := s.member(name).Stop(syscall.SIGTERM)
+		if err := s.member(name).Start("ignored=http://127.0.0.1:1", "new"); err != nil {
+			return err.Error()
+		}
+		if err := until("it leads", func() bool { return s.leader() == name }); err != nil {
+			return err.Error()
+		}
+		answer := s.addSelf(name, "m7", false)
+		if err := s.member("m7").Start(s.initial(name, "m7"), "existing"); err != nil {
+			return err.Error()
+		}
+		err := until("two members", func() bool { return s.meet(2) })
+		return strings.ReplaceAll(fmt.Sprint(end, " ", answer, " ", err), name, "the last")
+	})
 }

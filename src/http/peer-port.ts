@@ -3,6 +3,7 @@ import { idToHex, type MemberId } from '../base/ids.js';
 import { jsonText } from '../base/json.js';
 import type { Log } from '../base/log.js';
 import { type Member, memberJson } from '../cluster/member.js';
+import { membershipTexts } from '../cluster/texts.js';
 import type { ReadWaiter } from '../member/front.js';
 import type { ChangeWaiter } from '../member/reconfiguration.js';
 import { type ErrorName, errors } from '../wire/errors.js';
@@ -63,7 +64,7 @@ function promoteHandler(port: PeerPort): Handler {
     port.promote(id as MemberId, asked.authorization, {
       changed: (members) => respond(memberList(port, members)),
       failed(error) {
-        const text = membershipTexts[error];
+        const text = refusalTexts[error];
         port.log.warn('failed to promote a member', { 'member-id': idToHex(id), error: text ?? errors[error].text });
         if (text !== undefined) return respond(errorResponse(error === 'memberNotFound' ? 404 : 412, text, headers));
         const body = jsonText({ message: 'Internal Server Error' });
@@ -73,9 +74,9 @@ function promoteHandler(port: PeerPort): Handler {
   };
 }
 
-/** Before these errors get the words that clients see, they have these. */
-const membershipTexts: { readonly [Name in ErrorName]?: string } = {
-  memberNotFound: 'membership: ID not found',
-  memberNotLearner: 'membership: can only promote a learner member',
+/** What other members read an answer by. */
+const refusalTexts: { readonly [Name in ErrorName]?: string } = {
+  memberNotFound: membershipTexts.memberNotFound,
+  memberNotLearner: membershipTexts.memberNotLearner,
   learnerNotReady: errors.learnerNotReady.text,
 };

@@ -12,8 +12,8 @@ import { bootstrapMembers, joiningMembers, type Local, type Named } from '../clu
 import { type Incompatibility, incompatibility, memberAmong, type RunningCluster } from '../cluster/joining.js';
 import { type Member, membersOfJson } from '../cluster/member.js';
 import { type Resolve, unresolved } from '../cluster/same-urls.js';
+import { membershipTexts } from '../cluster/texts.js';
 import { shortVersion } from '../cluster/version.js';
-import { errors } from '../wire/errors.js';
 import { get } from './ask.js';
 import { faultText } from './fault.js';
 import { resolverFor } from './resolve-urls.js';
@@ -76,7 +76,7 @@ async function joinCluster(options: BootstrapOptions): Promise<Bootstrap> {
   if (!(await isCompatible(others, requestTimeoutMs, log)))
     throw new Error('incompatible with current running cluster');
   if (running.members.filter(({ isLearner }) => isLearner).length > learnersMax) {
-    throw new Error(errors.tooManyLearners.text.replace('etcdserver', 'membership'));
+    throw new Error(membershipTexts.tooManyLearners);
   }
   return { identity: { memberId: own.id, clusterId: running.id }, founders: [], members: running.members };
 }

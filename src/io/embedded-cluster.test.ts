@@ -1,6 +1,9 @@
 // Proves: members over real sockets found a cluster, grow, change and shrink it, and end as they should.
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   create,
@@ -171,4 +174,19 @@ test('a member that was there before is not founded again, and a stranger does n
     message: 'cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs',
   });
   await cluster.close();
+});
+
+test('a start under options that its members do not fit is refused, and harms nothing', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'quorate-cluster-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  {
+    await using first = await startMember({ dir, member });
+    const adding = { peerURLs: ['http://127.0.0.1:1'], isLearner: true };
+    await call(first, 'Cluster/MemberAdd', [MemberAddRequestSchema, MemberAddResponseSchema], adding);
+  }
+  await rejects(startMember({ dir, member: { ...member, learnersMax: 0 } }), {
+    message: 'membership: too many learner members in cluster',
+  });
+  await using again = await startMember({ dir, member });
+  equal((await listOf(again)).members.length, 2);
 });

@@ -187,18 +187,25 @@ export async function startHost(options: HostOptions, log: Log): Promise<Host> {
   };
   milestones.opened(identity, recovered, options.forceNewCluster === true);
   const published = options.member.clientUrls.map((url) => clientUrls[urls.listenClientUrls.indexOf(url)] ?? url);
-  const assembled: Assembled = assemble(
-    { ...options.member, ...identity, clientUrls: published },
-    {
-      world,
-      log,
-      recovered,
-      keptIndex: storage.loadIndex(),
-      counters: options.counters,
-      founders: () => begun?.founders ?? [],
-      known: begun?.members ?? [],
-    },
-  );
+  const parts = {
+    world,
+    log,
+    recovered,
+    keptIndex: storage.loadIndex(),
+    counters: options.counters,
+    founders: () => begun?.founders ?? [],
+    known: begun?.members ?? [],
+  };
+  let assembled: Assembled;
+  try {
+    assembled = assemble({ ...options.member, ...identity, clientUrls: published }, parts);
+  } catch (cause) {
+    // Its data is not for this server, or not under these options.
+    peers.stop();
+    await close(0);
+    await storage.close(undefined);
+    throw cause;
+  }
   storage.onPersisted((batches) => {
     for (let i = 0; i < batches; i++) assembled.member.persisted();
     turn.begin();

@@ -15,6 +15,7 @@ import { Counters, type LeaseCounters } from '../base/counters.js';
 import type { Log } from '../base/log.js';
 import { MembershipBook } from '../cluster/book.js';
 import { type Member as ClusterMember, encodeContext } from '../cluster/member.js';
+import { membershipTexts } from '../cluster/texts.js';
 import { LeaseBook, ttlSecondsMin } from '../lease/book.js';
 import { Deadlines } from '../lease/deadlines.js';
 import { autoCompactor } from '../mvcc/auto-compaction.js';
@@ -132,6 +133,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
   const deadlines = new Deadlines(leases, () => world.nowMs());
   const members = new MembershipBook(options.learnersMax);
   loadMembers(values, members);
+  refuseTooManyLearners(members, options.learnersMax);
   const alarms = new AlarmBook(values);
   const kv = new KvApplier(store, options.quotaBytes);
   const persistCheckpoints = options.leaseCheckpointPersist;
@@ -268,6 +270,12 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     storage,
     peers: world.peers,
   };
+}
+
+/** `--max-learners` counts for those that are there, too. */
+function refuseTooManyLearners(members: MembershipBook, max: number): void {
+  if (members.list().filter(({ isLearner }) => isLearner).length <= max) return;
+  throw new Error(membershipTexts.tooManyLearners);
 }
 
 /** Leases found at the start were granted before: they are counted by nobody. */

@@ -10,7 +10,13 @@ import { parseJson } from '../base/json.js';
 import type { Log } from '../base/log.js';
 import { apiVersion } from '../base/version.js';
 import type { MembershipBook } from '../cluster/book.js';
-import { decideClusterVersion, downgradeDone, shortVersion } from '../cluster/version.js';
+import {
+  compareVersions,
+  decideClusterVersion,
+  downgradeDone,
+  parseVersion,
+  shortVersion,
+} from '../cluster/version.js';
 import { ClusterVersionSetRequestSchema, DowngradeInfoSetRequestSchema } from '../gen/membershippb/membership_pb.js';
 import { errors } from '../wire/errors.js';
 import type { Member } from './member.js';
@@ -75,6 +81,13 @@ export class ClusterVersionMonitor {
       world.peers.ask(id, getRequest('/version', member.requestTimeoutMs), (answer) => {
         const server = serverVersion(answer);
         if (server === undefined) log.warn('failed to get version', { 'remote-member-id': idToHex(id) });
+        else if (isHigher(server)) {
+          log.warn('leader found higher-versioned member', {
+            'local-member-version': apiVersion,
+            'remote-member-id': idToHex(id),
+            'remote-member-version': server,
+          });
+        }
         servers.push(server);
         if (servers.length <= others.length) return;
         this.#asking = false;
@@ -122,6 +135,11 @@ export class ClusterVersionMonitor {
       if (error !== undefined) log.warn('failed to cancel downgrade', { error: errors[error].text });
     });
   }
+}
+
+function isHigher(server: string): boolean {
+  const [own, other] = [parseVersion(apiVersion), parseVersion(server)];
+  return own !== undefined && other !== undefined && compareVersions(own, other) < 0;
 }
 
 function serverVersion(answer: PeerAnswer | undefined): string | undefined {

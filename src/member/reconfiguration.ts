@@ -13,6 +13,7 @@ import type { MembershipBook } from '../cluster/book.js';
 import { memberIdOf } from '../cluster/ids.js';
 import { type Member as ClusterMember, encodeContext, membersOfJson } from '../cluster/member.js';
 import { quorumOf, readyToAddVoter, readyToPromote, readyToRemoveVoter } from '../cluster/readiness.js';
+import { membershipTexts } from '../cluster/texts.js';
 import { type ErrorName, errors } from '../wire/errors.js';
 import { type ConfChange, type ConfChangeType, confChangeType } from '../wire/raftpb/types.js';
 import type { Member } from './member.js';
@@ -263,7 +264,7 @@ function promotionAnswer(answer: PeerAnswer | undefined): Heard {
   const refused = (error: ErrorName): Heard => ({ kind: 'refused', error });
   if (answer.status === 404) return refused('memberNotFound');
   if (answer.status === 412 && body.includes(errors.learnerNotReady.text)) return refused('learnerNotReady');
-  if (answer.status === 412 && body.includes('can only promote a learner member')) return refused('memberNotLearner');
+  if (answer.status === 412 && body.includes(membershipTexts.memberNotLearner)) return refused('memberNotLearner');
   const members = answer.status === 200 ? membersOfJson(parseJson(body)) : undefined;
   return members === undefined ? { kind: 'again' } : { kind: 'done', members };
 }

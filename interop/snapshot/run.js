@@ -96,44 +96,65 @@ function statusOf(file) {
   return JSON.parse(tool(quorateutl, 'snapshot', 'status', file, '-w', 'json').stdout);
 }
 
-/** What is restored from `file` by either program answers as `source`, of which it was taken. */
-async function restoreAndCompare(file, source, status) {
-  const wanted = await hashKv(source, status.revision);
-  const count = (server) =>
-    ctl(server, 'get', '', '--prefix', '--rev', String(status.revision), '--keys-only', '--limit', '1', '-w', 'fields');
-  const keys = /"Count" : (\d+)/.exec(count(source))?.[1];
-  equal(Number(keys), status.totalKey, 'keys alive in the file');
-  for (const [kind, utl] of [
-    ['etcd', etcdutl],
-    ['quorate', quorateutl],
-  ]) {
+const count = (server, revision) => {
+  const answer = ctl(
+    server,
+    'get',
+    '',
+    '--prefix',
+    '--rev',
+    String(revision),
+    '--keys-only',
+    '--limit',
+    '1',
+    '-w',
+    'fields',
+  );
+  return Number(/"Count" : (\d+)/.exec(answer)?.[1]);
+};
+
+const programs = [
+  ['etcd', etcdutl],
+  ['quorate', quorateutl],
+];
+
+/** A member of each kind that starts from `file`, as its own tool restores it. */
+async function eachRestored(file, more, check) {
+  for (const [kind, utl] of programs) {
     const dir = `${file}-${kind}`;
     const ports = await newPorts();
     const peer = `http://127.0.0.1:${ports.peerPort}`;
-    const args = [
-      '--data-dir',
-      dir,
-      '--name',
-      'm',
-      '--initial-cluster',
-      `m=${peer}`,
-      '--initial-advertise-peer-urls',
-      peer,
-    ];
-    const restored = tool(utl, 'snapshot', 'restore', file, ...args);
+    const args = ['--name', 'm', '--initial-cluster', `m=${peer}`, '--initial-advertise-peer-urls', peer, ...more];
+    const restored = tool(utl, 'snapshot', 'restore', file, '--data-dir', dir, ...args);
     equal(restored.status, 0, restored.stderr);
     const server = await serve(kind, dir, ports);
     try {
-      equal(await hashKv(server, status.revision), wanted, `${kind} restored from ${file}`);
-      equal(/"Count" : (\d+)/.exec(count(server))?.[1], keys);
-      match(ctl(server, 'lease', 'list'), /found 1 leases/);
-      ctl(server, 'put', 'after', 'the restore');
-      match(ctl(server, 'get', 'after', '-w', 'fields'), new RegExp(`"ModRevision" : ${status.revision + 1}\n`));
+      await check(server, `${kind} restored from ${file}`);
     } finally {
       await server.stop();
     }
     rmSync(dir, { recursive: true });
   }
+}
+
+/** What is restored from `file` by either program answers as `source`, of which it was taken. */
+async function restoreAndCompare(file, source, { revision, totalKey }) {
+  const wanted = await hashKv(source, revision);
+  equal(count(source, revision), totalKey, 'keys alive in the file');
+  await eachRestored(file, [], async (server, which) => {
+    equal(await hashKv(server, revision), wanted, which);
+    equal(count(server, revision), totalKey, which);
+    match(ctl(server, 'lease', 'list'), /found 1 leases/);
+    ctl(server, 'put', 'after', 'the restore');
+    match(ctl(server, 'get', 'after', '-w', 'fields'), new RegExp(`"ModRevision" : ${revision + 1}\n`));
+  });
+  const hashes = new Set();
+  await eachRestored(file, ['--bump-revision', '1000', '--mark-compacted'], async (server, which) => {
+    hashes.add(await hashKv(server, revision + 1000));
+    equal(count(server, 0), totalKey, which);
+    equal(start('etcdctl', [`--endpoints=${server.endpoint}`, 'get', 'a', '--rev', String(revision)]).status, 1, which);
+  });
+  equal(hashes.size, 1, 'both go beyond the revisions of the file in the same way');
 }
 
 async function streamed(kind) {

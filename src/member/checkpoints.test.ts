@@ -1,4 +1,5 @@
-// Proves: however large entries are, raft holds little more of the log in memory than it is allowed to.
+// Proves: however large entries are, raft holds little more of the log in memory than it is allowed to; and an end waits for what is
+// being written, a received snapshot for what was committed before it.
 import { equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { noBytes } from '../base/bytes.js';
@@ -19,12 +20,8 @@ const limits = {
   commitEntries: 10_000,
 };
 
-/** Applies `count` entries, and answers the most bytes that were held and the snapshots that were taken. */
-function run(
-  voters: readonly bigint[],
-  count: number,
-  neededAfter = Number.POSITIVE_INFINITY,
-): { readonly bytesMax: number; readonly snapshots: number[] } {
+/** Checkpoints over a state that the caller moves; `save` keeps a snapshot's file. */
+function stage(voters: readonly bigint[], neededAfter: number, save: (done: () => void) => void) {
   const storage = new MemoryStorage();
   const values = new MemoryValues();
   const confState = { ...emptyConfState, voters: voters as (typeof emptyConfState)['voters'] };
@@ -39,7 +36,7 @@ function run(
     wallMs: () => 0,
     random: () => 0,
     persist() {},
-    saveSnapshot: (_: Snapshot, done: () => void) => done(),
+    saveSnapshot: (_: Snapshot, done: () => void) => save(done),
     release() {},
     send() {},
     sendSnapshot() {},
@@ -47,21 +44,29 @@ function run(
     peers: noPeers,
     values,
   };
-  const commitSeconds = new Histogram([1]);
   const checkpoints = new Checkpoints(limits, {
     world,
     state,
     storage,
     snapshotIndex: 0,
     persistSnapshot,
-    commitSeconds,
+    commitSeconds: new Histogram([1]),
     neededAfter: () => neededAfter,
   });
-  let bytesMax = 0;
-  for (let index = 1; index <= count; index++) {
+  const apply = (index: number) => {
     storage.append([{ type: 0, term: 1, index, data: new Uint8Array(entryBytes) }]);
     state.applied = state.changes = index;
     checkpoints.applied();
+  };
+  return { storage, values, snapshots, checkpoints, apply };
+}
+
+/** Applies `count` entries, and answers the most bytes that were held and the snapshots that were taken. */
+function run(voters: readonly bigint[], count: number, neededAfter = Number.POSITIVE_INFINITY) {
+  const { storage, values, snapshots, apply } = stage(voters, neededAfter, (done) => done());
+  let bytesMax = 0;
+  for (let index = 1; index <= count; index++) {
+    apply(index);
     bytesMax = Math.max(bytesMax, storage.dataBytes);
     // The disk takes as long as ten entries.
     if (index % 10 === 0) values.finishCommits();
@@ -89,4 +94,37 @@ test('for one who is behind more is kept, within bounds, and snapshots do not fo
 
 test('small entries bring no snapshot before its time', () => {
   equal(run([1n], 60).snapshots.length, 0);
+});
+
+test('an end waits for the commit and for the file under way', () => {
+  let saved: (() => void) | undefined;
+  const { values, checkpoints, apply } = stage([1n], Number.POSITIVE_INFINITY, (done) => {
+    saved = done;
+  });
+  for (let index = 1; index <= 70; index++) apply(index);
+  let ended = 0;
+  checkpoints.finish(() => ended++);
+  values.finishCommits();
+  equal(ended, 0);
+  ok(saved !== undefined, 'a snapshot is being written');
+  saved();
+  values.finishCommits();
+  equal(ended, 1);
+});
+
+test('a state that is to be replaced is committed no more, and counts from the snapshot afterwards', () => {
+  const { values, checkpoints, apply, snapshots } = stage([1n, 2n], Number.POSITIVE_INFINITY, (done) => done());
+  for (let index = 1; index <= 70; index++) apply(index);
+  let rested = 0;
+  checkpoints.pause(() => rested++);
+  equal(rested, 0, 'a commit is under way');
+  values.finishCommits();
+  equal(rested, 1);
+  equal(snapshots.length, 0, 'what it was committed for is overtaken');
+  checkpoints.tick(1000);
+  checkpoints.finish(() => rested++);
+  equal(rested, 2, 'an end waits for nothing');
+  checkpoints.resume(500);
+  equal(checkpoints.durable, 500);
+  equal(checkpoints.snapshotIndex, 500);
 });

@@ -129,6 +129,19 @@ test('a forwarded proposal that is lost times out, and why depends on the connec
   deepEqual(connected, ['timeout']);
 });
 
+test('a proposal that a dying leader took along is told so by the one who leads next', () => {
+  const few = new FewMembers(3);
+  const old = few.untilLed();
+  few.settle();
+  const puts = few.ones.filter((one) => one !== old).map((one) => ({ one, told: one.put('k') }));
+  few.turn();
+  old.crash();
+  few.until(() => puts.some(({ one }) => one.member.isLeader), 'another leader', 1900);
+  few.until(() => puts.every(({ told }) => told.length > 0), 'an end of both');
+  for (const { one, told } of puts)
+    deepEqual(told, [one.member.isLeader ? 'timeoutLeaderFailure' : 'timeoutConnectionLost']);
+});
+
 test('a new leader answers reads only when it has committed in its term', () => {
   const few = new FewMembers(3);
   const old = few.untilLed();

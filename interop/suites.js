@@ -59,4 +59,10 @@ export const suites = [
       'leases on every member of clusters of both kinds, and what members say of them and of hashes to each other',
   },
   { name: 'crash', script: 'interop/crash/run.js', needs: [], proves: 'kill -9 loses no acknowledged write' },
+  {
+    name: 'failures',
+    script: 'interop/failures/run.js',
+    needs: [],
+    proves: 'three members killed, stopped and cut off lose no write and answer no stale read',
+  },
 ];

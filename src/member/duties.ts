@@ -22,6 +22,7 @@ import type { Departure } from './departure.js';
 import { ElectionAdvance } from './election-advance.js';
 import type { LeaderTransfer } from './leader-transfer.js';
 import type { LeaseDuties } from './lease-duties.js';
+import { LostLeader } from './lost-leader.js';
 import type { LeadershipListener, Member } from './member.js';
 import type { MemberOptions } from './options.js';
 import { type Ended, proposeOwn } from './own-requests.js';
@@ -51,6 +52,7 @@ export class Duties implements LeadershipListener {
   readonly publication: Publication;
   readonly #versions: ClusterVersionMonitor;
   readonly #advance: ElectionAdvance;
+  readonly #lostLeader: LostLeader;
   #alarmAsked = false;
   leaderChanges = 0;
 
@@ -61,6 +63,7 @@ export class Duties implements LeadershipListener {
     this.publication = new Publication(options, parts.member, parts.log);
     this.#versions = new ClusterVersionMonitor(parts, options.downgradeCheckMs);
     this.#advance = new ElectionAdvance(options, { ...parts, peers: parts.world.peers });
+    this.#lostLeader = new LostLeader(options, { ...parts, peers: parts.world.peers });
   }
 
   leaderChanged(leader: MemberId, isLeader: boolean): void {
@@ -80,6 +83,7 @@ export class Duties implements LeadershipListener {
   tick(nowMs: number): void {
     const { member, store, reconfiguration, transfer, departure, leases } = this.#parts;
     this.#advance.tick(nowMs);
+    this.#lostLeader.tick();
     reconfiguration.tick(nowMs);
     transfer.tick(nowMs);
     departure.tick(nowMs);

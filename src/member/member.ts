@@ -445,6 +445,18 @@ export class Member implements MemberFront {
     this.#drive();
   }
 
+  /** Since this member heard its leader. */
+  get silentTicks(): number {
+    return this.#node.silentTicks;
+  }
+
+  /** Asks for votes now, however long its patience would have lasted. */
+  campaign(): void {
+    if (this.#stopped) return;
+    this.#node.campaign();
+    this.#drive();
+  }
+
   /** Hands leadership to a voter; whether that worked shows in `leader`. */
   transferLeader(to: MemberId): void {
     if (this.#stopped) return;

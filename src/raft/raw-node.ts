@@ -69,6 +69,11 @@ export class RawNode {
     else tickElection(this.raft);
   }
 
+  /** Since a follower heard its leader, or a candidate began. */
+  get silentTicks(): number {
+    return this.raft.electionElapsed;
+  }
+
   /** Campaigns now, whatever the clock says. */
   campaign(): Refusal | undefined {
     return step(this.raft, newMessage(messageType.hup, noMember));

@@ -152,3 +152,27 @@ test('a time to live', () => {
   follower.take().answer(status(500, utf8('not a primary lessor\n')));
   equal(answers.length, 2);
 });
+
+test('many at once: so many are asked, the others when their turn comes, or never', () => {
+  const follower = new Follower();
+  for (let i = 0; i < 300; i++) follower.desk.renew(lease, follower.waiter);
+  const asked = follower.asked.splice(0);
+  equal(asked.length, 256);
+  for (const { answer } of asked.slice(0, 10)) answer(status(200, renewedBody(lease, 60n)));
+  equal(follower.asked.splice(0).length, 10);
+  equal(follower.told.length, 10);
+  follower.pass(6999);
+  equal(follower.told.length, 10);
+  follower.pass(1);
+  equal(follower.told.filter((told) => told === 'timeout').length, 34);
+});
+
+test('what waits for its turn goes where leadership went', () => {
+  const follower = new Follower();
+  for (let i = 0; i < 300; i++) follower.desk.renew(lease, follower.waiter);
+  const [first] = follower.asked.splice(0);
+  follower.leader = own;
+  follower.leads = true;
+  first?.answer(undefined);
+  equal(follower.told.filter((told) => told === 'here 77').length, 44);
+});

@@ -29,6 +29,8 @@ export const leaseBodyType = 'application/protobuf';
 const pauseMs = 50;
 /** No question stays longer with one leader: it may have been cut off, and another elected. */
 const askMsMax = 2000;
+/** Each question is a request of its own, so many have one under way; the others wait for their turn. */
+const askingMax = 256;
 const ok = 200;
 const notFound = 404;
 
@@ -132,8 +134,12 @@ class TimeQuestion extends Question {
 export class PeerLeaderDesk implements LeaderDesk, Chore {
   readonly #parts: LeaderDeskParts;
   #own: LeaderDesk | undefined;
-  /** Those that are not with the leader right now. */
+  /** Those that were asked already, and will be again. */
   #waiting: Question[] = [];
+  /** Those that are with the leader. */
+  #asking = 0;
+  /** Those that have their turn when one of them has been answered, the oldest first. */
+  #queued: Question[] = [];
 
   constructor(parts: LeaderDeskParts) {
     this.#parts = parts;
@@ -157,8 +163,11 @@ export class PeerLeaderDesk implements LeaderDesk, Chore {
     const due = this.#waiting.filter(({ askAtMs }) => askAtMs <= nowMs);
     this.#waiting = this.#waiting.filter(({ askAtMs }) => askAtMs > nowMs);
     for (const question of due) this.#ask(question);
+    this.#expireQueued(nowMs);
     let restMs = Number.POSITIVE_INFINITY;
     for (const { askAtMs } of this.#waiting) restMs = Math.min(restMs, askAtMs - nowMs);
+    const [oldest] = this.#queued;
+    if (oldest !== undefined) restMs = Math.min(restMs, oldest.untilMs - nowMs);
     return restMs;
   }
 
@@ -173,6 +182,7 @@ export class PeerLeaderDesk implements LeaderDesk, Chore {
     if (leftMs <= 0) return question.failed(leader === noMember ? 'noLeader' : 'timeout');
     if (leader === memberId && this.#own !== undefined && leadsHere()) return question.askHere(this.#own);
     if (leader === noMember || leader === memberId) return this.#askLater(question);
+    if (this.#asking === askingMax) return this.#queue(question);
     const { path, body } = question;
     const request = {
       method: 'POST',
@@ -181,10 +191,34 @@ export class PeerLeaderDesk implements LeaderDesk, Chore {
       body,
       timeoutMs: Math.min(leftMs, askMsMax),
     } as const;
+    this.#asking++;
     peers.ask(leader, request, (answer) => {
+      this.#asking--;
+      this.#askQueued();
       if (answer?.status === notFound) question.noSuchLease();
       else if (answer?.status !== ok || !question.take(answer.body)) this.#askLater(question);
     });
+  }
+
+  #queue(question: Question): void {
+    this.#queued.push(question);
+    if (this.#queued.length === 1) this.#parts.chores.wake(this);
+  }
+
+  #askQueued(): void {
+    while (this.#asking < askingMax) {
+      const question = this.#queued.shift();
+      if (question === undefined) return;
+      this.#ask(question);
+    }
+  }
+
+  /** The oldest waited longest, but for those that were asked before: they are found when their turn comes. */
+  #expireQueued(nowMs: number): void {
+    while (this.#queued[0] !== undefined && this.#queued[0].untilMs <= nowMs) {
+      const question = this.#queued.shift();
+      if (question !== undefined) this.#ask(question);
+    }
   }
 
   #askLater(question: Question): void {

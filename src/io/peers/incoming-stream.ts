@@ -4,6 +4,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { idToHex } from '../../base/ids.js';
+import { AppendOrder } from '../../wire/peer/append-order.js';
 import type { StreamDecoder } from '../../wire/peer/message-stream.js';
 import { type ResponseHead, ResponseReader } from '../../wire/peer/response-reader.js';
 import { messageType } from '../../wire/raftpb/types.js';
@@ -14,6 +15,8 @@ import type { PeerPlace, UrlPicker } from './peer-url.js';
 import { streamRefusal } from './refusals.js';
 
 const redialMs = 100;
+/** How long an append that leaves a gap waits for what belongs before it. */
+const gapMs = 10;
 /** Of a refusal, so much is read. */
 const refusalBytesMax = 4096;
 
@@ -106,6 +109,8 @@ class Attempt {
   readonly #reader = new ResponseReader();
   readonly #decoder: StreamDecoder;
   readonly #timer: NodeJS.Timeout;
+  readonly #order: AppendOrder;
+  #gapTimer: NodeJS.Timeout | undefined;
   #refusal = '';
   #over = false;
 
@@ -116,6 +121,7 @@ class Attempt {
     readonly status: PeerStatus,
   ) {
     this.#decoder = options.makeDecoder();
+    this.#order = new AppendOrder((message) => setup.events.received(message));
     const socket = connectTo(place, setup);
     this.socket = socket;
     this.#timer = setTimeout(() => this.#end(`dial tcp ${place.authority}: i/o timeout`), setup.dialTimeoutMs);
@@ -157,12 +163,22 @@ class Attempt {
       for (let message = decoder.next(); message !== undefined; message = decoder.next()) {
         // Its database would be missing: snapshots are posted.
         if (message.type === messageType.snap) return this.#end('unexpected Raft message type');
-        events.received(message);
+        if (message.type === messageType.app) this.#order.add(message);
+        else events.received(message);
       }
       if (decoder.fault === undefined) continue;
       return this.#end(decoder.fault === 'tooLarge' ? 'rafthttp: error limit exceeded' : 'malformed message');
     }
     this.onMessage(bytes);
+    if (this.#order.waiting > 0) this.#gapTimer ??= setTimeout(() => this.#endGap(), gapMs);
+  }
+
+  /** What belongs before has not come. */
+  #endGap(): void {
+    this.#gapTimer = undefined;
+    if (this.#order.waiting === 0) return;
+    this.#order.release();
+    this.setup.turn.begin();
   }
 
   #takeRefusal(reader: ResponseReader): void {
@@ -186,6 +202,8 @@ class Attempt {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#gapTimer);
+    this.#order.release();
     this.socket.destroy();
     this.onOver(reason, ended);
   }

@@ -8,10 +8,8 @@
  * Events come in (`tick`, `endTurn`, `persisted`, `received`), actions go out through `World`.
  */
 import type { Outcome } from '../apply/outcome.js';
-import { entryText } from '../apply/request-text.js';
 import type { Bytes } from '../base/bytes.js';
 import type { ServerCounters } from '../base/counters.js';
-import { printDuration } from '../base/go-text.js';
 import { type ClusterId, idToHex, type MemberId, noMember } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { MembershipBook } from '../cluster/book.js';
@@ -31,17 +29,17 @@ import {
 } from '../wire/raftpb/types.js';
 import { AppliedWaits } from './applied-waits.js';
 import type { Applier } from './applier.js';
+import { ApplyTimes } from './apply-times.js';
 import type { Checkpoints } from './checkpoints.js';
 import { type MemberFront, type ProposalWaiter, type ReadWaiter, type RequestField, requestField } from './front.js';
 import { HeartbeatTimes } from './heartbeat-times.js';
 import { faultOf } from './incoming.js';
-import { KindSeconds, kindName } from './kind-seconds.js';
 import { LogWriter } from './log-writer.js';
 import { requestTimeoutMsOf } from './options.js';
 import { Outbox } from './outbox.js';
 import { ProposalBatch } from './proposal-batch.js';
 import { Proposals } from './proposals.js';
-import { Reads } from './reads.js';
+import { ReadIndexing } from './read-indexing.js';
 import type { RequestIds } from './request-ids.js';
 import type { Restoring } from './restoring.js';
 import type { SnapshotSends } from './snapshot-sends.js';
@@ -96,7 +94,7 @@ export class Member implements MemberFront {
   readonly #parts: MemberParts;
   readonly #world: World;
   readonly #node: RawNode;
-  readonly #reads = new Reads();
+  readonly #reads: ReadIndexing;
   readonly #appliedWaits: AppliedWaits = new AppliedWaits(this);
   readonly #proposals: Proposals;
   /** Changes of members; they take as long as whoever asks wants to wait. */
@@ -117,10 +115,7 @@ export class Member implements MemberFront {
   #campaigned = false;
   #termOpened = 0;
   #settling = false;
-  readonly #applySeconds: KindSeconds;
-  readonly #requestSeconds: KindSeconds;
-  /** When the entry before was applied: one look at the clock an entry. */
-  #clockMs = 0;
+  readonly #times: ApplyTimes;
 
   // Facts that every request asks for, kept as plain fields.
   term = 0;
@@ -144,6 +139,10 @@ export class Member implements MemberFront {
     this.#node = parts.node;
     this.#requestTimeoutMs = requestTimeoutMsOf(config.electionMs);
     this.#proposals = new Proposals(this.#requestTimeoutMs);
+    const { log, counters, ids, node } = parts;
+    const nowMs = () => parts.world.nowMs();
+    this.#reads = new ReadIndexing({ node, ids, log, counters, nowMs, timeoutMs: this.#requestTimeoutMs });
+    this.#times = new ApplyTimes({ log, counters, nowMs, warningApplyMs: config.warningApplyMs });
     this.#batch = new ProposalBatch(parts.ids, config.maxRequestBytes);
     this.#heartbeats = new HeartbeatTimes({
       heartbeatMs: config.heartbeatMs,
@@ -160,8 +159,6 @@ export class Member implements MemberFront {
     const { term, commit } = parts.node.basicStatus().hardState;
     this.term = term;
     this.#committed = Math.max(commit, parts.applier.applied);
-    this.#applySeconds = new KindSeconds(parts.counters.applySeconds);
-    this.#requestSeconds = new KindSeconds(parts.counters.requestSeconds);
   }
 
   get revision(): number {
@@ -287,7 +284,7 @@ export class Member implements MemberFront {
   readIndex(waiter: ReadWaiter): void {
     if (this.#stopped) waiter.failed('stopped');
     else if (this.readsNow) waiter.confirmed();
-    else this.#reads.add(waiter, this.#world.nowMs());
+    else this.#reads.add(waiter);
   }
 
   /** The sockets have been read: what they brought goes to raft and to the log in one go. */
@@ -301,7 +298,7 @@ export class Member implements MemberFront {
       this.#batch.offer(this.#node, this.isLeader);
       if (this.#batch.isEmpty) this.#leaderOnly.clear();
       this.#proposeConfChanges();
-      this.#beginReads();
+      this.#reads.begin();
     }
     this.#drive();
     this.#outbox.flush();
@@ -313,22 +310,13 @@ export class Member implements MemberFront {
     this.#gatheredConfChanges = changes.filter((change) => this.#node.proposeConfChange(change) !== undefined);
   }
 
-  #beginReads(): void {
-    if (!this.#reads.waiting) return;
-    const nowMs = this.#world.nowMs();
-    if (!this.#reads.mayBegin(nowMs)) return;
-    const id = this.#parts.ids.next();
-    this.#reads.begin(id, nowMs);
-    this.#node.readIndex(this.#nameOf(id));
-  }
-
   /** One heartbeat interval has passed. */
   tick(): void {
     if (this.#stopped) return;
     this.#node.tick();
     const now = this.#world.nowMs();
     this.#expire(now);
-    if (this.#reads.shouldAskAgain(now)) this.askReadsAgain();
+    this.#reads.tick(now, this.leader !== noMember);
     this.endTurn();
     this.#parts.checkpoints.tick(now);
     for (const tell of this.#tickers) tell(now);
@@ -340,7 +328,7 @@ export class Member implements MemberFront {
   }
 
   #expire(nowMs: number): void {
-    const { counters, members, log } = this.#parts;
+    const { members } = this.#parts;
     const facts = {
       own: this.memberId,
       leader: this.leader,
@@ -351,12 +339,6 @@ export class Member implements MemberFront {
     };
     const expired = this.#proposals.expire(nowMs, (startedMs) => timeoutCause(startedMs, facts));
     if (expired > 0) this.#batch.keep((id) => this.#proposals.has(id));
-    const slow = this.#reads.expire(nowMs, this.#requestTimeoutMs);
-    if (slow === 0) return;
-    counters.slowReadIndexes += slow;
-    log.warn('timed out waiting for read index response (local node might have slow network)', {
-      timeout: printDuration(this.#requestTimeoutMs),
-    });
   }
 
   #dropLeaderOnly(): void {
@@ -365,34 +347,6 @@ export class Member implements MemberFront {
     this.#leaderOnly.clear();
     for (const id of ids) this.#proposals.failed(id, 'notLeader');
     this.#batch.keep((id) => this.#proposals.has(id));
-  }
-
-  /** Asks raft once more for the reads it has not answered: a message may be lost, or a leader gone with it. */
-  askReadsAgain(): void {
-    if (!this.#reads.unanswered || this.leader === noMember) return;
-    const id = this.#parts.ids.next();
-    this.#reads.askAgain(id, this.#world.nowMs());
-    this.#node.readIndex(this.#nameOf(id));
-  }
-
-  /** A read's name as raft carries it, 8 bytes, big-endian: the leader tells the reads of all members apart by it. */
-  #nameOf(id: number): Bytes {
-    const name = new Uint8Array(8);
-    const view = new DataView(name.buffer);
-    view.setUint32(0, this.#parts.ids.high(id));
-    view.setUint32(4, id % 0x1_0000_0000);
-    return name;
-  }
-
-  #readAnswered(name: Bytes, index: number): void {
-    const { ids, log, counters } = this.#parts;
-    const view = new DataView(name.buffer, name.byteOffset, name.byteLength);
-    const id = ids.suffixOf(view.getUint32(0), view.getUint32(4));
-    if (this.#reads.answered(id, index)) return;
-    log.warn(
-      'ignored out-of-date read index response; local node read indexes queueing up and waiting to be in sync with leader',
-    );
-    counters.slowReadIndexes++;
   }
 
   /** A peer has sent a message. What raft makes of it is done at the end of the turn. */
@@ -489,7 +443,7 @@ export class Member implements MemberFront {
         this.#committed = ready.hardState.commit;
       }
       if (ready.softState !== undefined) this.#leadership(ready.softState.lead);
-      for (const { context, index } of ready.readStates) this.#readAnswered(context, index);
+      for (const readState of ready.readStates) this.#reads.answered(readState);
       for (const message of ready.messages) this.#carryOut(message);
       this.#campaignAlone();
     }
@@ -520,7 +474,7 @@ export class Member implements MemberFront {
   }
 
   #apply(message: Message): void {
-    this.#clockMs = this.#world.nowMs();
+    this.#times.begin();
     for (const entry of message.entries) this.#applyEntry(entry);
     for (const response of message.responses) this.#node.step(response);
     this.#parts.checkpoints.applied();
@@ -534,45 +488,24 @@ export class Member implements MemberFront {
         this.#listener?.termOpened();
       }
       // A new leader may not have known what it was asked before its first commit.
-      this.askReadsAgain();
+      if (this.leader !== noMember) this.#reads.askAgain();
       return;
     }
     const { applier, ids } = this.#parts;
     const outcome = applier.apply(entry, this.#node, this.#awaited);
     const id = ids.suffixOf(applier.idHi, applier.idLo);
     const success = outcome.kind !== 'refused' || outcome.error === 'compacted';
-    this.#timeApply(success);
+    if (applier.field !== 0) this.#times.applied(applier.field, success, applier.request);
     if (entry.type !== entryType.normal) this.#confChanges.applied(id, outcome);
     else if (id >= 0) this.#settle(id, outcome, success);
     if (outcome.kind === 'refused' && outcome.error === 'noSpace') this.#listener?.appliedWithoutRoom();
-  }
-
-  /** Putting the answer together counts with the entry that comes after it: a second look at the clock is not worth it. */
-  #timeApply(success: boolean): void {
-    const { field } = this.#parts.applier;
-    if (field === 0) return;
-    const nowMs = this.#world.nowMs();
-    const tookMs = nowMs - this.#clockMs;
-    this.#clockMs = nowMs;
-    this.#applySeconds.observe(field, success, tookMs / 1000);
-    if (tookMs <= this.#config.warningApplyMs) return;
-    const { log, counters } = this.#parts;
-    counters.slowApplies++;
-    const { bytes, start, end } = this.#parts.applier.request;
-    log.warn('apply request took too long', {
-      took: printDuration(tookMs),
-      'expected-duration': printDuration(this.#config.warningApplyMs),
-      prefix: '',
-      request: entryText(field, bytes, start, end) || kindName(field),
-    });
   }
 
   #settle(id: number, outcome: Outcome, success: boolean): void {
     this.#settling = true;
     const startedMs = this.#proposals.applied(id, outcome);
     this.#settling = false;
-    if (startedMs < 0) return;
-    this.#requestSeconds.observe(this.#parts.applier.field, success, (this.#clockMs - startedMs) / 1000);
+    if (startedMs >= 0) this.#times.answered(this.#parts.applier.field, success, startedMs);
   }
 
   #leadership(leader: MemberId): void {
@@ -581,7 +514,7 @@ export class Member implements MemberFront {
     this.isLeader = leader === this.memberId;
     this.#heartbeats.reset();
     if (this.isLeader) this.#electedMs = this.#world.nowMs();
-    if (leader !== noMember) this.#parts.counters.readIndexesFailed += this.#reads.leaderChanged();
+    if (leader !== noMember) this.#reads.leaderChanged();
     this.#listener?.leaderChanged(leader, this.isLeader);
     if (!this.isLeader) this.#dropLeaderOnly();
   }

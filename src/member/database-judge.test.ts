@@ -74,6 +74,14 @@ test('what a start could not read is a fault, and what etcd writes is none', () 
     /record of lease/,
   );
   equal(
+    faultOf((judge) => judge.setRecord('alarm', Uint8Array.of(0x08, 1, 0x10, 1), noBytes)),
+    'none',
+  );
+  match(
+    faultOf((judge) => judge.setRecord('alarm', Uint8Array.of(0x08), noBytes)),
+    /record of alarm/,
+  );
+  equal(
     faultOf((judge) => judge.setRecord('members', utf8('a1'), utf8('{"id":161}'))),
     'none',
   );

@@ -125,5 +125,7 @@ export async function startMember(options: EmbedOptions = {}): Promise<EmbeddedM
   const { clientUrls } = host;
   // Its directory may be used again once it has left.
   const left = host.left.then(close);
+  // Whoever waits for it hears of a failure; nobody has to.
+  left.catch(() => {});
   return { clientUrl: clientUrls[0] ?? '', clientUrls, left, close, [Symbol.asyncDispose]: close };
 }

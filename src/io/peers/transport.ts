@@ -96,12 +96,9 @@ export class PeerTransport implements Peers {
   }
 
   ask(id: MemberId, request: PeerRequest, answered: (answer: PeerAnswer | undefined) => void): void {
-    const peer = this.#peers.get(id);
-    if (peer === undefined) {
-      setImmediate(answered, undefined);
-      return;
-    }
-    this.#askAt(peer.picker.places, request, answered);
+    const places = this.#peers.get(id)?.picker.places ?? [];
+    if (places.length > 0) this.#askAt(places, request, answered);
+    else setImmediate(answered, undefined);
   }
 
   /** Asks at one URL after the other, until one answers. */

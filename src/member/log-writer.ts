@@ -112,8 +112,9 @@ export class LogWriter {
     const { world, storage } = this.#parts;
     const { entries, responses, term, vote, commit } = message;
     this.#receiving = true;
-    const hardState = term === 0 ? storage.initialState().hardState : { term, vote, commit };
-    if (hardState !== undefined) storage.setHardState(hardState);
+    const hardState = { term, vote, commit };
+    check(commit >= snapshot.metadata.index, 'what a snapshot stands for is committed');
+    storage.setHardState(hardState);
     this.#unwrittenHardState = undefined;
     world.saveSnapshot(snapshot, () => {
       this.#receivedIndex = snapshot.metadata.index;

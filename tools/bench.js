@@ -51,7 +51,8 @@ function measureTargets() {
     {
       rounds: options.quick ? 1 : Number(options.rounds),
       seconds: options.quick ? 1 : Number(options.seconds),
-      warmup: options.quick ? 0.5 : 1,
+      // Three processes at once take longer until they have compiled what is hot.
+      warmup: options.quick ? 0.5 : options.cluster ? 3 : 1,
       /** What a quick run divides all totals by. */
       shrink: options.quick ? 10 : 1,
       deadlineMs: Date.now() + Number(options.minutes) * 60_000,

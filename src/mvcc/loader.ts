@@ -5,6 +5,7 @@
  * compaction was asked for (it may have dropped all above what is left). A compaction that was cut short is taken up again.
  * Leases are attached last, from the keys that turned out to be alive.
  */
+import { type Bytes, noBytes } from '../base/bytes.js';
 import { check } from '../base/check.js';
 import { noLease } from '../base/ids.js';
 import { KeyValue } from '../wire/messages/key-value.js';
@@ -23,6 +24,9 @@ export class StoreLoader {
   #sub = 0;
   #cut = false;
   #newest = 1;
+  #valuesRead = false;
+  /** From here on keys are not attached to their leases yet. */
+  #unattached: Bytes = noBytes;
 
   /** The store's index must be empty, or be as it was at revision `indexed`: then only what came later is read. */
   constructor(store: Store, indexed = 0) {
@@ -33,13 +37,19 @@ export class StoreLoader {
     this.#newest = indexed;
   }
 
-  /** Loads up to `maxRevisions` more; true when the store is whole. */
+  /** Loads up to `maxRevisions` more, or attaches as many keys; true when the store is whole. */
   step(maxRevisions: number): boolean {
     this.#budget = maxRevisions;
     this.#cut = false;
-    this.#store.values.scan(this.#main, this.#sub, Number.POSITIVE_INFINITY, this.#visit);
+    if (!this.#valuesRead) {
+      this.#store.values.scan(this.#main, this.#sub, Number.POSITIVE_INFINITY, this.#visit);
+      if (this.#cut) return false;
+      this.#valuesRead = true;
+      this.#setRevisions();
+    }
+    this.#store.index.scan(this.#unattached, undefined, 0, this.#attach);
     if (this.#cut) return false;
-    this.#finish();
+    this.#resumeCompaction();
     return true;
   }
 
@@ -65,16 +75,24 @@ export class StoreLoader {
     return true;
   };
 
-  #finish(): void {
-    const store = this.#store;
-    const { scheduled, finished } = readCompactions(store);
-    store.compactedRevision = finished;
-    store.revision = Math.max(this.#newest, scheduled, finished);
-    const attach: KeyVisitor = (key, { lease }) => {
-      if (lease !== noLease) store.leases.attach(lease, key);
-      return true;
-    };
-    store.index.scan(new Uint8Array(0), undefined, 0, attach);
-    if (scheduled > Math.max(finished, 0)) store.compactor.resume(scheduled);
+  readonly #attach: KeyVisitor = (key, { lease }) => {
+    if (this.#budget-- <= 0) {
+      this.#unattached = key.slice();
+      this.#cut = true;
+      return false;
+    }
+    if (lease !== noLease) this.#store.leases.attach(lease, key);
+    return true;
+  };
+
+  #setRevisions(): void {
+    const { scheduled, finished } = readCompactions(this.#store);
+    this.#store.compactedRevision = finished;
+    this.#store.revision = Math.max(this.#newest, scheduled, finished);
+  }
+
+  #resumeCompaction(): void {
+    const { scheduled, finished } = readCompactions(this.#store);
+    if (scheduled > Math.max(finished, 0)) this.#store.compactor.resume(scheduled);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Makes a `DatabaseDump` from a view of the value store: etcd's buckets, in the order of their names, each walked twice.
  *
- *     plan   sizes -> where every page will be
+ *     plan   leases are copied; then sizes -> where every page will be
  *     next   the same entries again -> pages
  *
  * What stands in the store as etcd has it goes out as it is. Added is what etcd makes at its boot and we do not keep: buckets that are
@@ -15,6 +15,7 @@ import { type BoltLayout, BoltPlan, BoltWriter, defaultPageBytes } from '../wire
 import type { ConfState } from '../wire/raftpb/types.js';
 import { type AppliedPosition, appliedKey, confStateKey, termKey } from './applier.js';
 import { encodeConfState } from './conf-state-record.js';
+import { CopiedRecords } from './copied-records.js';
 import type { DatabaseDump } from './database-dump.js';
 
 /** etcd's, all of them, by name. */
@@ -64,6 +65,9 @@ class ValuesDump implements DatabaseDump {
   readonly confState: ConfState;
   readonly #view: ValuesView;
   readonly #few: FewRecords;
+  readonly #leases = new CopiedRecords();
+  /** Where copying the leases goes on; undefined when they are copied. */
+  #nextLease: Bytes | undefined = noBytes;
   readonly #plan = new BoltPlan();
   #walk: Walk;
   #layout: BoltLayout | undefined;
@@ -78,7 +82,7 @@ class ValuesDump implements DatabaseDump {
     this.revision = at.revision;
     this.confState = at.confState;
     this.#few = fewRecords(view, at);
-    this.#walk = new Walk(view, this.#few, at.revision, planSink(this.#plan));
+    this.#walk = this.#newWalk(planSink(this.#plan));
   }
 
   get sizeBytes(): number {
@@ -88,6 +92,10 @@ class ValuesDump implements DatabaseDump {
 
   plan(bytes: number): boolean {
     if (this.#layout !== undefined) return true;
+    if (this.#nextLease !== undefined) {
+      this.#copyLeases(this.#nextLease, bytes);
+      return false;
+    }
     if (!this.#walk.step(bytes)) return false;
     this.#layout = this.#plan.end();
     return true;
@@ -109,10 +117,30 @@ class ValuesDump implements DatabaseDump {
     this.#view.close();
   }
 
+  /** Records are looked at in a transaction of the store, which is not to stay open for as long as a client takes. */
+  #copyLeases(from: Bytes, bytes: number): void {
+    let left = bytes;
+    this.#nextLease = undefined;
+    this.#view.scanRecords('lease', from, (key, value) => {
+      if (left <= 0) {
+        this.#nextLease = key.slice();
+        return false;
+      }
+      left -= value.length + visitBytes;
+      this.#leases.add(key, value);
+      return true;
+    });
+    if (this.#nextLease === undefined) this.#view.closeRecords();
+  }
+
+  #newWalk(sink: Sink): Walk {
+    return new Walk({ view: this.#view, few: this.#few, leases: this.#leases, endMain: this.revision + 1 }, sink);
+  }
+
   #begin(layout: BoltLayout, bytes: number): BoltWriter {
     const writer = new BoltWriter(layout, Math.max(1, Math.floor(bytes / defaultPageBytes)) * defaultPageBytes);
     this.#writer = writer;
-    this.#walk = new Walk(this.#view, this.#few, this.revision, writerSink(writer));
+    this.#walk = this.#newWalk(writerSink(writer));
     return writer;
   }
 }
@@ -140,38 +168,43 @@ function writerSink(writer: BoltWriter): Sink {
   };
 }
 
+/** What is walked. */
+interface Content {
+  readonly view: ValuesView;
+  readonly few: FewRecords;
+  readonly leases: CopiedRecords;
+  readonly endMain: number;
+}
+
 /** Goes through all entries in slices. */
 class Walk {
-  readonly #view: ValuesView;
-  readonly #few: FewRecords;
-  readonly #endMain: number;
+  readonly #content: Content;
   readonly #sink: Sink;
   #bucketAt = 0;
   #begun = false;
   // Where the walk goes on in `key`, and in `lease`.
   #main = 0;
   #sub = 0;
-  #record: Bytes = noBytes;
+  #lease = 0;
   #left = 0;
   #cut = false;
 
-  constructor(view: ValuesView, few: FewRecords, revision: number, sink: Sink) {
-    this.#view = view;
-    this.#few = few;
-    this.#endMain = revision + 1;
+  constructor(content: Content, sink: Sink) {
+    this.#content = content;
     this.#sink = sink;
   }
 
   /** About `bytes` more; true when all were seen. */
   step(bytes: number): boolean {
+    const { view, few, endMain } = this.#content;
     this.#left = bytes;
     for (let bucket = buckets[this.#bucketAt]; bucket !== undefined; bucket = buckets[this.#bucketAt]) {
       if (!this.#begun) this.#sink.begin(utf8(bucket));
       this.#begun = true;
       this.#cut = false;
-      if (bucket === 'key') this.#view.scan(this.#main, this.#sub, this.#endMain, this.#visitRevision);
-      else if (bucket === 'lease') this.#view.scanRecords(bucket, this.#record, this.#visitRecord);
-      else for (const [key, value] of this.#few.get(bucket) ?? []) this.#sink.record(key, value);
+      if (bucket === 'key') view.scan(this.#main, this.#sub, endMain, this.#visitRevision);
+      else if (bucket === 'lease') this.#visitLeases();
+      else for (const [key, value] of few.get(bucket) ?? []) this.#sink.record(key, value);
       if (this.#cut) return false;
       this.#begun = false;
       this.#bucketAt++;
@@ -191,16 +224,15 @@ class Walk {
     return true;
   };
 
-  readonly #visitRecord = (key: Bytes, value: Bytes) => {
-    if (this.#left <= 0) {
-      this.#record = key.slice();
-      this.#cut = true;
-      return false;
-    }
-    this.#left -= value.length + visitBytes;
-    this.#sink.record(key, value);
-    return true;
-  };
+  #visitLeases(): void {
+    const { leases } = this.#content;
+    const take = (key: Bytes, value: Bytes) => {
+      this.#left -= value.length + visitBytes;
+      this.#sink.record(key, value);
+    };
+    while (this.#lease < leases.end && this.#left > 0) this.#lease = leases.read(this.#lease, take);
+    this.#cut = this.#lease < leases.end;
+  }
 }
 
 function fewRecords(view: ValuesView, at: DumpPosition): FewRecords {

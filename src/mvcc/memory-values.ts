@@ -88,6 +88,7 @@ export class MemoryValues implements ValueStore {
           if (!visit(key, value)) return;
         }
       },
+      closeRecords() {},
       close() {},
     };
   }

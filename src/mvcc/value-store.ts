@@ -21,6 +21,8 @@ export interface ValuesView {
   scan(main: number, sub: number, endMain: number, visit: ValueVisitor): void;
   /** In key order from `from` on, until the visitor returns false; of keys longer than 1 KiB that begin alike the order is any. */
   scanRecords(bucket: string, from: Bytes, visit: (key: Bytes, value: Bytes) => boolean): void;
+  /** No more records will be asked for; values still are. */
+  closeRecords(): void;
   close(): void;
 }
 

@@ -24,6 +24,7 @@ export class StoredView implements ValuesView {
   /** Of each segment how many rows it had, and which of them were dropped. */
   readonly #rows = new Map<Segment, number>();
   readonly #dropped = new Map<Segment, Uint32Array>();
+  #recordsClosed = false;
   #closed = false;
 
   constructor(parts: StoredViewParts) {
@@ -55,10 +56,16 @@ export class StoredView implements ValuesView {
     this.#parts.records.scan(bucket, from, visit);
   }
 
+  closeRecords(): void {
+    if (this.#recordsClosed) return;
+    this.#recordsClosed = true;
+    this.#parts.records.close();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#parts.records.close();
+    this.closeRecords();
     this.#parts.closed();
   }
 }

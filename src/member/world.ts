@@ -30,7 +30,8 @@ export interface World {
   sendSnapshot(to: MemberId, message: Message, dump: DatabaseDump, done: (arrived: boolean) => void): void;
   /**
    * Replaces all values and records by those of the database received with the snapshot at `index`. Whole or not at all; a crash on
-   * the way is made good at the next start. `done` comes in a turn of its own, when it is durable; until then `values` is not used.
+   * the way is made good at the next start. `done` comes in a turn of its own, when it is durable; until then nothing but its sizes is asked of
+   * `values`, and no commit of a member's is under way in it.
    */
   restore(index: number, done: () => void): void;
   readonly peers: Peers;

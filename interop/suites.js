@@ -64,5 +64,21 @@ export const suites = [
     script: 'interop/failures/run.js',
     needs: [],
     proves: 'three members killed, stopped and cut off lose no write and answer no stale read',
+    name: 'mixed',
+    script: 'interop/cluster/mixed/run.js',
+    needs: ['go'],
+    proves: 'Go and ours in one cluster, whoever leads, falls behind, comes and goes',
+  },
+  {
+    name: 'migrate',
+    script: 'interop/cluster/migrate/run.js',
+    needs: ['go'],
+    proves: 'a cluster of Go becomes ours member by member under load, and Go again',
+  },
+  {
+    name: 'bad-peers',
+    script: 'interop/cluster/badpeers/run.js',
+    needs: ['go'],
+    proves: 'what no peer should send is refused as Go does, and leaves no mark',
   },
 ];

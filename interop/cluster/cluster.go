@@ -40,6 +40,8 @@ type Cluster struct {
 	Story  *story.Story
 	Load   *load.Load
 	Random *rand.Rand
+	// Before is called with each new member before it is started, and may put a proxy before it.
+	Before func(*Node) error
 
 	mu       sync.Mutex
 	nodes    []*Node
@@ -97,7 +99,11 @@ func (c *Cluster) newNode(kind fleet.Kind) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Node{Member: member, Target: target}, nil
+	node := &Node{Member: member, Target: target}
+	if c.Before != nil {
+		return node, c.Before(node)
+	}
+	return node, nil
 }
 
 // start watches over the process too: none may end unless it was asked to.
@@ -228,8 +234,8 @@ func (c *Cluster) moveLeader(to *Node) error {
 	return fmt.Errorf("leadership does not go to %s", to)
 }
 
-// stop takes a member away; `back` brings it back. Leadership must not be on the move.
-func (c *Cluster) stop(node *Node, signal syscall.Signal) *story.Window {
+// Stop takes a member away; `Back` brings it back. Leadership must not be on the move.
+func (c *Cluster) Stop(node *Node, signal syscall.Signal) *story.Window {
 	window := c.Story.Begin(story.Away, node.Target.Name)
 	node.setAway(true)
 	node.expect(true)
@@ -241,8 +247,8 @@ func (c *Cluster) stop(node *Node, signal syscall.Signal) *story.Window {
 	return window
 }
 
-// back starts the member and waits until it has caught up.
-func (c *Cluster) back(node *Node, window *story.Window) error {
+// Back starts the member and waits until it has caught up.
+func (c *Cluster) Back(node *Node, window *story.Window) error {
 	if err := c.start(node, c.list(), "existing"); err != nil {
 		return err
 	}
@@ -291,7 +297,7 @@ func (c *Cluster) Add(kind fleet.Kind, asLearner bool) (*Node, error) {
 		return nil, err
 	}
 	if err := c.retry("MemberAdd", func(ctx context.Context, client *clientv3.Client) error {
-		urls := []string{node.PeerURL()}
+		urls := []string{node.AdvertisedURL()}
 		if asLearner {
 			_, err := client.MemberAddAsLearner(ctx, urls)
 			return err
@@ -344,7 +350,7 @@ func (c *Cluster) awaitKnown(node *Node) error {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			list, err := pb.NewClusterClient(other.Target.Client.ActiveConnection()).MemberList(ctx, &pb.MemberListRequest{})
 			cancel()
-			known = known && err == nil && slices.ContainsFunc(list.Members, func(m *pb.Member) bool { return slices.Contains(m.PeerURLs, node.PeerURL()) })
+			known = known && err == nil && slices.ContainsFunc(list.Members, func(m *pb.Member) bool { return slices.Contains(m.PeerURLs, node.AdvertisedURL()) })
 		}
 		if known {
 			return nil
@@ -483,4 +489,13 @@ func (c *Cluster) RestartAll() error {
 		}
 	}
 	return nil
+}
+
+// Forget takes a member that others have removed from those that the run cares for.
+func (c *Cluster) Forget(node *Node) {
+	c.Load.Remove(node.Target)
+	c.mu.Lock()
+	c.nodes = slices.DeleteFunc(c.nodes, func(other *Node) bool { return other == node })
+	c.mu.Unlock()
+	node.Target.Close()
 }

@@ -42,11 +42,11 @@ func (c *Cluster) NeedSnapshot(victim, sender *Node, signal syscall.Signal) erro
 	if err != nil {
 		return err
 	}
-	away := c.stop(victim, signal)
+	away := c.Stop(victim, signal)
 	if err := c.awaitDropped(sender, stopped.RaftAppliedIndex); err != nil {
 		return err
 	}
-	if err := c.back(victim, away); err != nil {
+	if err := c.Back(victim, away); err != nil {
 		return err
 	}
 	sender.noteSent()

@@ -35,6 +35,9 @@ type run struct {
 	c       *cluster.Cluster
 	goNode  *cluster.Node
 	ourNode *cluster.Node
+	// asked is whom the answers in `kept` come from, by what was asked.
+	asked *cluster.Node
+	kept  map[string][]string
 }
 
 func main() {
@@ -62,7 +65,7 @@ func main() {
 			continue
 		}
 		before := s.Wrongs()
-		if err := p.play(&run{f: f, s: s}); err != nil {
+		if err := p.play(&run{f: f, s: s, kept: map[string][]string{}}); err != nil {
 			s.Wrong("%s: %v", p.name, err)
 		}
 		f.KillAll()
@@ -82,9 +85,12 @@ func finish(f *fleet.Fleet, s *story.Story, began time.Time) {
 }
 
 // boot starts a cluster under a light load.
-func (r *run) boot(kinds ...fleet.Kind) error {
+func (r *run) boot(kinds ...fleet.Kind) error { return r.bootWith(nil, kinds...) }
+
+func (r *run) bootWith(before func(*cluster.Node) error, kinds ...fleet.Kind) error {
 	l := load.New(r.s, *seed)
 	r.c = cluster.New(r.f, r.s, l, *seed)
+	r.c.Before = before
 	if err := r.c.Boot(kinds); err != nil {
 		return err
 	}

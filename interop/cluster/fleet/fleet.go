@@ -43,10 +43,11 @@ type Fleet struct {
 
 // NewMember has ports of its own, and has not been started.
 func (f *Fleet) NewMember(name string, kind Kind) *Member {
+	peer := fmt.Sprintf("127.0.0.1:%d", FreePort())
 	m := &Member{
 		Name: name, Kind: kind, fleet: f,
-		Client:  fmt.Sprintf("127.0.0.1:%d", freePort()),
-		Peer:    fmt.Sprintf("127.0.0.1:%d", freePort()),
+		Client: fmt.Sprintf("127.0.0.1:%d", FreePort()),
+		Peer:   peer, Advertised: peer,
 		DataDir: filepath.Join(f.Dir, name),
 		LogPath: filepath.Join(f.Dir, name+".log"),
 	}
@@ -60,7 +61,7 @@ func (f *Fleet) NewMember(name string, kind Kind) *Member {
 func InitialCluster(members []*Member) string {
 	var parts []string
 	for _, m := range members {
-		parts = append(parts, m.Name+"="+m.PeerURL())
+		parts = append(parts, m.Name+"="+m.AdvertisedURL())
 	}
 	return strings.Join(parts, ",")
 }
@@ -99,8 +100,8 @@ var (
 	nextPort = 27100 + (os.Getpid()*20)%700
 )
 
-// freePort is one of 27100 to 27899: fixed, so that a member that was stopped finds its own port free again.
-func freePort() int {
+// FreePort is one of 27100 to 27899: fixed, so that a member that was stopped finds its own port free again.
+func FreePort() int {
 	portLock.Lock()
 	defer portLock.Unlock()
 	for range 800 {
@@ -122,8 +123,10 @@ type Member struct {
 	Name         string
 	Kind         Kind
 	Client, Peer string // host:port
-	DataDir      string
-	LogPath      string
+	// Advertised is where the other members find this one: a proxy before it, or `Peer`.
+	Advertised string
+	DataDir    string
+	LogPath    string
 
 	fleet   *Fleet
 	mu      sync.Mutex
@@ -131,9 +134,10 @@ type Member struct {
 	gone    chan struct{}
 }
 
-func (m *Member) PeerURL() string   { return "http://" + m.Peer }
-func (m *Member) ClientURL() string { return "http://" + m.Client }
-func (m *Member) String() string    { return fmt.Sprintf("%s (%s)", m.Name, m.Kind) }
+func (m *Member) PeerURL() string       { return "http://" + m.Peer }
+func (m *Member) AdvertisedURL() string { return "http://" + m.Advertised }
+func (m *Member) ClientURL() string     { return "http://" + m.Client }
+func (m *Member) String() string        { return fmt.Sprintf("%s (%s)", m.Name, m.Kind) }
 
 // Start runs the program; `state` is `new` or `existing`. It does not wait until the member serves.
 func (m *Member) Start(initialCluster, state string, extra ...string) error {
@@ -143,12 +147,16 @@ func (m *Member) Start(initialCluster, state string, extra ...string) error {
 		"--listen-client-urls=" + m.ClientURL(),
 		"--advertise-client-urls=" + m.ClientURL(),
 		"--listen-peer-urls=" + m.PeerURL(),
-		"--initial-advertise-peer-urls=" + m.PeerURL(),
+		"--initial-advertise-peer-urls=" + m.AdvertisedURL(),
 		"--initial-cluster=" + initialCluster,
 		"--initial-cluster-state=" + state,
 		"--initial-cluster-token=" + m.fleet.Token,
 	}
-	flags = append(append(flags, m.fleet.Flags...), extra...)
+	return m.Run(append(append(flags, m.fleet.Flags...), extra...))
+}
+
+// Run starts the member's program with exactly these flags.
+func (m *Member) Run(flags []string) error {
 	command := exec.Command(m.fleet.Etcd, flags...)
 	if m.Kind == Quorate {
 		command = exec.Command("node", append([]string{m.fleet.Script}, flags...)...)

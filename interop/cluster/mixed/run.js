@@ -10,7 +10,7 @@ const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '8' },
     seed: { type: 'string', default: '1' },
-    go: { type: 'string', default: '3,2,1,0' },
+    go: { type: 'string', default: '2,1,0' },
     rounds: { type: 'string', default: '1' },
     verbose: { type: 'boolean', default: false },
   },

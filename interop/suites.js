@@ -64,6 +64,8 @@ export const suites = [
     script: 'interop/failures/run.js',
     needs: [],
     proves: 'three members killed, stopped and cut off lose no write and answer no stale read',
+  },
+  {
     name: 'mixed',
     script: 'interop/cluster/mixed/run.js',
     needs: ['go'],

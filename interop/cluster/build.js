@@ -8,6 +8,15 @@ import { fileURLToPath } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 const script = join(here, '..', '..', 'bin', 'quorate.js');
 
+/** None outlives this process. */
+const running = new Set();
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    for (const child of running) child.kill(signal);
+    process.exit(130);
+  });
+}
+
 /** Go's cache makes this quick when nothing has changed. */
 export function buildSuite(name) {
   const work = mkdtempSync(join(tmpdir(), `quorate-${name}-`));
@@ -25,10 +34,11 @@ export function play(work, name, dir, flags) {
     [`-etcd=${join(work, 'etcd')}`, `-quorate=${script}`, `-dir=${join(work, dir)}`, ...flags],
     { stdio: 'inherit' },
   );
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => child.kill(signal));
+  running.add(child);
   return new Promise((resolve) => {
     child.on('error', () => resolve(false));
     child.on('exit', (code) => {
+      running.delete(child);
       if (code === 0) rmSync(join(work, dir), { recursive: true, force: true });
       else console.log(`  data and logs are in ${join(work, dir)}`);
       resolve(code === 0);

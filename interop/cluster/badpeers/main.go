@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"quorate.dev/interop/cluster"
@@ -42,12 +43,9 @@ type run struct {
 
 func main() {
 	flag.Parse()
-	if err := os.MkdirAll(*dir, 0o755); err != nil {
-		panic(err)
-	}
 	s := story.New(*verbose)
 	began := time.Now()
-	f := &fleet.Fleet{Etcd: *etcd, Script: *script, Dir: *dir, Token: "bad-peers", Flags: cluster.SnapshotFlags()}
+	f := &fleet.Fleet{Etcd: *etcd, Script: *script, Token: "bad-peers", Flags: cluster.SnapshotFlags()}
 	f.Guard()
 	go func() {
 		<-s.Over
@@ -65,6 +63,10 @@ func main() {
 			continue
 		}
 		before := s.Wrongs()
+		f.Dir = filepath.Join(*dir, p.name)
+		if err := os.MkdirAll(f.Dir, 0o755); err != nil {
+			panic(err)
+		}
 		if err := p.play(&run{f: f, s: s, kept: map[string][]string{}}); err != nil {
 			s.Wrong("%s: %v", p.name, err)
 		}
@@ -103,7 +105,7 @@ func (r *run) bootWith(before func(*cluster.Node) error, kinds ...fleet.Kind) er
 			r.ourNode = node
 		}
 	}
-	l.Start(8, 150)
+	l.Start(8, 100)
 	return nil
 }
 

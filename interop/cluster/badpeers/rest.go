@@ -260,9 +260,13 @@ func (r *run) twoOnOne(nodes []*cluster.Node) {
 			return
 		}
 	}
-	time.Sleep(12 * time.Second)
+	time.Sleep(11 * time.Second)
 	for _, second := range seconds {
-		end := second.WaitEnd(0)
+		patience := time.Duration(0)
+		if second.Kind == fleet.Quorate {
+			patience = 20 * time.Second
+		}
+		end := second.WaitEnd(patience)
 		waits := strings.Contains(second.Log(), "db file is flocked by another process, or taking too long")
 		said[second.Kind] = fmt.Sprintf("%s, says that it waits: %v", end, waits)
 		second.Stop(syscall.SIGKILL)

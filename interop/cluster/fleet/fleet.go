@@ -95,27 +95,35 @@ func (f *Fleet) Guard() {
 	}()
 }
 
+// PortBase is the first of the 800 ports that a suite takes its own from: another for each that may run beside others.
+var PortBase = 27100
+
+const portCount = 800
+
 var (
 	portLock sync.Mutex
-	nextPort = 27100 + (os.Getpid()*20)%700
+	nextPort = (os.Getpid() * 20) % portCount
 )
 
+<<<<<<< HEAD
 // FreePort is one of 27100 to 27899: fixed, so that a member that was stopped finds its own port free again.
 func FreePort() int {
+=======
+// freePort is fixed, so that a member that was stopped finds its own port free again.
+func freePort() int {
+>>>>>>> 5741dde (interop: give the members suite ports of its own)
 	portLock.Lock()
 	defer portLock.Unlock()
-	for range 800 {
-		nextPort++
-		if nextPort >= 27900 {
-			nextPort = 27100
-		}
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", nextPort))
+	for range portCount {
+		nextPort = (nextPort + 1) % portCount
+		port := PortBase + nextPort
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			listener.Close()
-			return nextPort
+			return port
 		}
 	}
-	panic("no free port from 27100 to 27899")
+	panic(fmt.Sprintf("no free port of the %d from %d", portCount, PortBase))
 }
 
 // Member is one process, which may be stopped and started again on its data directory.

@@ -21,6 +21,7 @@ var (
 
 func main() {
 	flag.Parse()
+	fleet.PortBase = 23100
 	t := &twin{verbose: *verbose}
 	for i, kind := range []fleet.Kind{fleet.Go, fleet.Quorate} {
 		folder := filepath.Join(*dir, string(kind))

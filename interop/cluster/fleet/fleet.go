@@ -105,13 +105,8 @@ var (
 	nextPort = (os.Getpid() * 20) % portCount
 )
 
-<<<<<<< HEAD
-// FreePort is one of 27100 to 27899: fixed, so that a member that was stopped finds its own port free again.
+// FreePort is fixed, so that a member that was stopped finds its own port free again.
 func FreePort() int {
-=======
-// freePort is fixed, so that a member that was stopped finds its own port free again.
-func freePort() int {
->>>>>>> 5741dde (interop: give the members suite ports of its own)
 	portLock.Lock()
 	defer portLock.Unlock()
 	for range portCount {

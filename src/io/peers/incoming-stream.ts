@@ -2,6 +2,7 @@
  * A stream that we open to a peer to hear from it: dialled, read until it breaks, dialled again.
  */
 import { connect as connectTcp, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { connect as connectTls } from 'node:tls';
 import { idToHex } from '../../base/ids.js';
 import { AppendOrder } from '../../wire/peer/append-order.js';
@@ -15,8 +16,9 @@ import type { PeerPlace, UrlPicker } from './peer-url.js';
 import { streamRefusal } from './refusals.js';
 
 const redialMs = 100;
-/** How long an append that leaves a gap waits for what belongs before it. */
-const gapMs = 10;
+/** An append that leaves a gap waits for what belongs before it while more comes, for so long at most. */
+const silenceMs = 20;
+const gapMsMax = 200;
 /** Of a refusal, so much is read. */
 const refusalBytesMax = 4096;
 
@@ -111,6 +113,7 @@ class Attempt {
   readonly #timer: NodeJS.Timeout;
   readonly #order: AppendOrder;
   #gapTimer: NodeJS.Timeout | undefined;
+  #gapSinceMs = 0;
   #refusal = '';
   #over = false;
 
@@ -170,15 +173,30 @@ class Attempt {
       return this.#end(decoder.fault === 'tooLarge' ? 'rafthttp: error limit exceeded' : 'malformed message');
     }
     this.onMessage(bytes);
-    if (this.#order.waiting > 0) this.#gapTimer ??= setTimeout(() => this.#endGap(), gapMs);
+    this.#watchGap();
   }
 
-  /** What belongs before has not come. */
+  #watchGap(): void {
+    clearTimeout(this.#gapTimer);
+    if (this.#order.waiting === 0) {
+      this.#gapSinceMs = 0;
+      return;
+    }
+    const nowMs = performance.now();
+    this.#gapSinceMs ||= nowMs;
+    this.#gapTimer = setTimeout(() => this.#endGap(), Math.min(silenceMs, this.#gapSinceMs + gapMsMax - nowMs));
+  }
+
+  /** Timers come before sockets in a turn, and this one may be late: what has come meanwhile is read first. */
   #endGap(): void {
-    this.#gapTimer = undefined;
-    if (this.#order.waiting === 0) return;
-    this.#order.release();
-    this.setup.turn.begin();
+    const { bytesRead } = this.socket;
+    setImmediate(() => {
+      if (this.#over || this.#order.waiting === 0 || this.socket.bytesRead > bytesRead) return;
+      // What belongs before has not come.
+      this.#gapSinceMs = 0;
+      this.#order.release();
+      this.setup.turn.begin();
+    });
   }
 
   #takeRefusal(reader: ResponseReader): void {

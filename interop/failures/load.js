@@ -13,6 +13,10 @@ const filling = '.'.repeat(100);
 const paceMs = 2;
 /** Each call waits for this long, and up to twice as long: whoever began together does not come back together. */
 const patienceMs = 200;
+/** On a machine so busy that answers take longer than that, for so many times their mean; or ever longer, while there are none. */
+const patienceMeans = 3;
+const patienceMsMax = 5000;
+const silenceMs = 3000;
 const txnOneIn = 10;
 /** No more calls than this are under way, so that a cluster that stands still is not met by all of them at once. */
 const writersMax = 300;
@@ -25,6 +29,8 @@ export class Load {
   #owedReads = 0;
   #timer;
   #beforeMs = 0;
+  #meanMs = 0;
+  #answeredMs = 0;
   #idle = () => {};
 
   /** `rates`: { puts, gets }, each second. */
@@ -34,6 +40,7 @@ export class Load {
 
   start() {
     this.#beforeMs = performance.now();
+    this.#answeredMs = this.#beforeMs;
     this.#timer = setInterval(() => this.#pace(), paceMs);
   }
 
@@ -106,12 +113,15 @@ export class Load {
 
   #call(endpoint, method, request, { done, answered, failed }) {
     let response;
+    const beganMs = performance.now();
+    const took = () => this.#took(beganMs);
     const events = {
       message(_call, bytes, start, end) {
         response = fromBinary(method.output, bytes.slice(start, end));
       },
       ended(_call, code, reason) {
         if (code === grpcCode.ok) {
+          took();
           answered(response);
         } else {
           failed(code, reason);
@@ -120,10 +130,21 @@ export class Load {
         done();
       },
     };
-    const timeoutMs = patienceMs + this.random.below(patienceMs);
+    const timeoutMs = this.#patience();
     if (endpoint.begin(method, request, events, timeoutMs)) return;
     failed(grpcCode.unavailable, 'not sent');
     done();
+  }
+
+  #took(beganMs) {
+    this.#answeredMs = performance.now();
+    this.#meanMs += (this.#answeredMs - beganMs - this.#meanMs) / 64;
+  }
+
+  #patience() {
+    const silences = Math.floor((performance.now() - this.#answeredMs) / silenceMs);
+    const leastMs = Math.min(Math.max(patienceMs, patienceMeans * this.#meanMs) * 2 ** silences, patienceMsMax);
+    return leastMs + this.random.below(leastMs);
   }
 
   #tellIfIdle() {

@@ -29,7 +29,8 @@ export function faultOf(
   const { type, from, to } = message;
   if (to !== own) return 'rejected Raft message to mismatch member';
   if (members.isRemoved(from)) return 'rejected Raft message from removed member';
-  if (from === own || isLocalTarget(from) || isLocalMessage(type)) return 'rejected local Raft message from a peer';
+  if (isLocalTarget(from) || isLocalMessage(type)) return 'rejected local Raft message from a peer';
+  if (from === own && !comesBack(type)) return 'rejected local Raft message from a peer';
   if (message.term > countedMax || message.index > countedMax || message.commit > countedMax)
     return 'rejected Raft message with an impossible term or index';
   const { entries } = message;
@@ -48,6 +49,11 @@ export function faultOf(
     default:
       return undefined;
   }
+}
+
+/** What we passed on to a leader that has lost the lead to us meanwhile: it passes it on, in our name still. */
+function comesBack(type: Message['type']): boolean {
+  return type === messageType.prop || type === messageType.readIndex;
 }
 
 function isReadable(entry: Entry): boolean {

@@ -216,7 +216,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     log,
     leases,
     deadlines,
-    heartbeatMs: options.heartbeatMs,
+    times: options,
     checkpointMs: options.leaseCheckpointMs,
   });
   const reconfiguration = new Reconfiguration(

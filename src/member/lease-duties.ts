@@ -15,7 +15,7 @@ import type { Deadlines } from '../lease/deadlines.js';
 import { Expiry } from '../lease/expiry.js';
 import { errors } from '../wire/errors.js';
 import type { ProposalWaiter, ReadWaiter } from './front.js';
-import { Leadership } from './leadership.js';
+import { Leadership, type LeadershipTimes } from './leadership.js';
 import type { Member } from './member.js';
 
 export interface LeaseDutyParts {
@@ -23,7 +23,7 @@ export interface LeaseDutyParts {
   readonly log: Log;
   readonly leases: LeaseBook;
   readonly deadlines: Deadlines;
-  readonly heartbeatMs: number;
+  readonly times: LeadershipTimes;
   /** How often what is left of a lease is written down; 0 for never. */
   readonly checkpointMs: number;
 }
@@ -39,8 +39,8 @@ export class LeaseDuties {
 
   constructor(parts: LeaseDutyParts) {
     this.#parts = parts;
-    const { member, leases: book, deadlines, heartbeatMs, checkpointMs: intervalMs } = parts;
-    this.leadership = new Leadership(member, heartbeatMs);
+    const { member, leases: book, deadlines, times, checkpointMs: intervalMs } = parts;
+    this.leadership = new Leadership(member, times);
     this.expiry = new Expiry(deadlines, { revoke: (id) => this.#revoke(id) });
     if (intervalMs === 0) return;
     const propose = (checkpoints: readonly LeaseCheckpoint[]) => this.#proposeCheckpoint(checkpoints, noWaiter);
@@ -53,8 +53,8 @@ export class LeaseDuties {
   }
 
   tick(nowMs: number): void {
-    this.leadership.tick();
-    if (!this.#parts.deadlines.leading) return;
+    const { deadlines, leases } = this.#parts;
+    if (!deadlines.leading || leases.size === 0) return;
     if (!this.leadership.isSure) return this.#makeSure();
     this.expiry.tick(nowMs);
     this.#checkpointer?.tick(nowMs);

@@ -102,8 +102,8 @@ test('after it hung, a leader asks a quorum before it ends a lease', () => {
   const { few, leader } = led();
   grant(leader, lease, 5n);
   few.settle();
-  const renewed = (one: One) => one.parts.leaseDuties.leadership.isSure;
-  equal(renewed(leader), true);
+  const isSure = (one: One) => one.parts.leaseDuties.leadership.isSure;
+  few.until(() => isSure(leader), 'an answer');
   leader.isUp = false; // SIGSTOP, as far as it can tell.
   few.pass(400);
   few.isolate(Number(leader.id));
@@ -111,12 +111,38 @@ test('after it hung, a leader asks a quorum before it ends a lease', () => {
   few.nowMs += 6000;
   leader.member.tick();
   leader.parts.duties.tick(few.nowMs);
-  equal(renewed(leader), false);
+  equal(isSure(leader), false);
   few.pass(500);
   equal(leader.parts.leases.has(lease), true, 'it proposed nothing, for nobody said that it still leads');
   const last = leader.parts.storage.lastIndex();
   few.pass(400);
   equal(leader.parts.storage.lastIndex(), last);
+});
+
+test('cut off, a leader renews nothing from before another can be elected', () => {
+  const { few, leader } = led();
+  grant(leader, lease, 60n);
+  few.settle();
+  const ask = () => {
+    const told: string[] = [];
+    leader.parts.leaseDuties.leadership.whenSure({
+      confirmed: () => told.push('sure'),
+      failed: (error) => told.push(error),
+    });
+    return told;
+  };
+  few.until(() => ask().includes('sure'), 'an answer');
+  few.isolate(Number(leader.id));
+  const isolatedMs = few.nowMs;
+  const asked: { told: string[]; afterMs: number }[] = [];
+  few.until(() => {
+    asked.push({ told: ask(), afterMs: few.nowMs - isolatedMs });
+    return few.ones.some((one) => one !== leader && one.member.isLeader);
+  }, 'another leader');
+  equal(leader.member.isLeader, true, 'it does not know');
+  ok(asked.some(({ told }) => told.includes('sure')));
+  for (const { told, afterMs } of asked) if (afterMs >= 800) deepEqual(told, [], `after ${afterMs} ms`);
+  deepEqual(ask(), []);
 });
 
 test('with checkpoints, a new leader goes on with what was left', () => {

@@ -148,7 +148,9 @@ func (c *cluster) leaderKilled() {
 }
 
 // leaderHangs: by its own clock a leader that hung finds leases due that the next one has renewed. It must not end them, nor renew any.
+// A Go leader may: what it finds due as it wakes, before it hears of the next leader, it hands on to that one, which carries it out.
 func (c *cluster) leaderHangs() {
+	c.leadBy(fleet.Quorate)
 	victim := c.leader()
 	if victim == nil {
 		c.wrong("nobody leads")

@@ -10,7 +10,7 @@ export interface PeerPlace extends ListenPlace {
 
 export function peerPlace(url: string): PeerPlace {
   const place = listenPlace(url);
-  const authority = url.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '');
+  const authority = url.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '') || 'localhost';
   return { ...place, url, secure: /^(https|unixs):/.test(url), authority };
 }
 

@@ -2,7 +2,9 @@
 // come through peers that are silent, stuck, garbled or gone.
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { type Server as HttpServer, request as httpRequest } from 'node:http';
-import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTcpServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Bytes } from '../../base/bytes.js';
 import { PeerCounters } from '../../base/counters.js';
@@ -11,7 +13,7 @@ import type { Fields, Log } from '../../base/log.js';
 import { Random } from '../../base/random.js';
 import { notFound } from '../../http/message.js';
 import type { DatabaseDump } from '../../member/database-dump.js';
-import { getRequest } from '../../member/peers.js';
+import { getRequest, type PeerAnswer } from '../../member/peers.js';
 import { writeUint64 } from '../../wire/peer/message-stream.js';
 import { Writer } from '../../wire/proto/writer.js';
 import { messageSize, writeMessage } from '../../wire/raftpb/codec.js';
@@ -95,8 +97,8 @@ class Place {
     });
   }
 
-  async start(clusterId = cluster): Promise<PeerTransport> {
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+  async start(clusterId = cluster, at: ListenOptions = { host: '127.0.0.1', port: 0 }): Promise<PeerTransport> {
+    await new Promise<void>((resolve) => this.server.listen(at, resolve));
     this.url = urlOf(this.server);
     this.transport = new PeerTransport({
       memberId: this.id,
@@ -130,8 +132,9 @@ class Place {
 
 function urlOf(server: Server): string {
   const address = server.address();
-  ok(address !== null && typeof address === 'object');
-  return `http://127.0.0.1:${address.port}`;
+  ok(address !== null);
+  if (typeof address === 'string') return `unix://${address}`;
+  return address.family === 'IPv6' ? `http://[${address.address}]:${address.port}` : `http://127.0.0.1:${address.port}`;
 }
 
 async function until(holds: () => boolean, what: string): Promise<void> {
@@ -204,6 +207,27 @@ test('without streams messages go by posts, four at once and few that wait; raft
   await until(() => left.counters.of('b2').active === 1, 'answers');
   left.stop();
   right.stop();
+});
+
+test('peers are reached at IPv6 addresses and unix sockets, by streams, posts and questions', async () => {
+  const path = join(tmpdir(), `quorate-peer-${process.pid}.sock`);
+  const hasIPv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
+  for (const at of hasIPv6 ? [{ host: '::1', port: 0 }, { path }] : [{ path }]) {
+    const [left, right] = [new Place(a), new Place(b)];
+    const [one, other] = [await left.start(cluster, at), await right.start()];
+    other.add(a, [left.url]);
+    other.send(a, message(messageType.heartbeat, b, a));
+    await until(() => left.received.length === 1, `a post to ${left.url}`);
+    one.add(b, [right.url]);
+    const streams = () => right.log.lines.filter(({ msg }) => msg.startsWith('established TCP')).length;
+    await until(() => streams() === 4, `streams with ${left.url}`);
+    other.send(a, append(b, a, 3, new Uint8Array(9)));
+    await until(() => left.received.length === 2, `a message to ${left.url}`);
+    const answer = await new Promise<PeerAnswer | undefined>((done) => other.ask(a, getRequest('/x', 1000), done));
+    equal(answer?.status, 404);
+    left.stop();
+    right.stop();
+  }
 });
 
 test('what a peer does not take waits up to a limit, then is dropped, and raft hears of it', async () => {

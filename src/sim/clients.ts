@@ -28,6 +28,8 @@ import {
   LeaseKeepAliveResponseSchema,
   LeaseRevokeRequestSchema,
   LeaseRevokeResponseSchema,
+  LeaseTimeToLiveRequestSchema,
+  LeaseTimeToLiveResponseSchema,
   PutRequestSchema,
   PutResponseSchema,
   RangeRequestSchema,
@@ -146,7 +148,8 @@ export class Clients {
       else if (dice < 66) this.#range();
       else if (dice < 73) this.#grant();
       else if (dice < 76) this.#revoke();
-      else if (dice < 82) this.#keepAlive();
+      else if (dice < 80) this.#keepAlive();
+      else if (dice < 83) this.#timeToLive();
       else if (dice < 87) this.#compact();
       else if (dice < 92) this.#hash();
       else if (dice < 96 && this.watches.length < watchesMax) this.#watch();
@@ -274,6 +277,23 @@ export class Clients {
       }
       this.#judge.saw(revisionOf({ header }), 0);
       call.cancel();
+    });
+  }
+
+  #timeToLive(): void {
+    const ID = this.#lease();
+    const { leases, ended } = this.#judge.model;
+    const [alive, dead] = [leases.get(ID), ended.has(ID)];
+    this.#ask('Lease/LeaseTimeToLive', LeaseTimeToLiveRequestSchema, { ID, keys: true }, (call) => {
+      const answer = this.#answerOf(call, LeaseTimeToLiveResponseSchema);
+      if (answer === undefined || typeof answer === 'string') return;
+      const { TTL, grantedTTL } = answer;
+      if (TTL < 0n) rule(alive === undefined || !leases.has(ID), () => `lease ${ID} lives and is not known`);
+      else {
+        rule(!dead, () => `lease ${ID} had ended, and has ${TTL} seconds left`);
+        rule(TTL <= grantedTTL + 1n, () => `lease ${ID} has ${TTL} of ${grantedTTL} seconds left`);
+        same(`seconds granted to ${ID}`, String(grantedTTL), String(alive ?? leases.get(ID) ?? grantedTTL));
+      }
     });
   }
 

@@ -300,6 +300,7 @@ function worldOptions(random: Random, fault: ClusterFault): WorldOptions {
     diskPace: 3,
     member: {
       preVote: !random.oneIn(3),
+      strictReconfigCheck: random.oneIn(3),
       fastLeaseKeepAlive: !random.oneIn(3),
       leaseCheckpointMs: random.pick([0, 0, 1000]),
       leaseCheckpointPersist: random.oneIn(2),

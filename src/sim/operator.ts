@@ -22,6 +22,8 @@ import type { Machine } from './machine.js';
 
 const membersMax = 7;
 const patienceMs = 10_000;
+/** By then a removal has been done, or has been forgotten. */
+const removalOverMs = 15_000;
 /** In some runs the members stay who they are. */
 const never = 0;
 
@@ -40,12 +42,14 @@ export class Operator {
   readonly #everyMs: number;
   #calls: Asked[] = [];
   #names: number;
+  /** When a removal was last asked for. */
+  #removalMs = Number.NEGATIVE_INFINITY;
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
     this.#random = cluster.random.fork();
     this.#names = cluster.machines.length;
-    this.#everyMs = this.#random.pick([never, never, 1500, 4000, 10_000]);
+    this.#everyMs = this.#random.pick([never, 1000, 1500, 4000]);
     if (this.#everyMs !== never) this.#later();
   }
 
@@ -88,7 +92,7 @@ export class Operator {
   #act(): void {
     const random = this.#random;
     const { book, leader } = this.#cluster;
-    if (book === undefined || this.#calls.length > 2) return;
+    if (book === undefined || this.#calls.length > 5) return;
     const members = book.list();
     if (members.length === 0) return;
     const voters = members.filter(({ isLearner }) => !isLearner);
@@ -98,7 +102,7 @@ export class Operator {
     if (lost !== undefined && dice < 6) this.#remove(lost.id);
     else if (dice < 3 && members.length < membersMax) this.#add(random.oneIn(2));
     else if (dice < 5 && learners.length > 0) this.#promote(random.pick(learners).id);
-    else if (dice < 6 && lost === undefined && voters.length >= 3) this.#lose(voters);
+    else if (dice < 6 && lost === undefined && voters.length >= 3) this.#loseOneOf(voters);
     else if (dice < 9 && lost === undefined && voters.length >= 3) {
       const victim = leader !== undefined && random.oneIn(2) ? leader.id : random.pick(members).id;
       this.#remove(victim);
@@ -107,7 +111,9 @@ export class Operator {
   }
 
   /** A disk is gone, and its machine with it. */
-  #lose(voters: readonly ClusterMember[]): void {
+  #loseOneOf(voters: readonly ClusterMember[]): void {
+    // A removal that is still on its way would take another one from the quorum.
+    if (this.#cluster.nowMs - this.#removalMs < removalOverMs) return;
     const machine = this.#cluster.machine(this.#random.pick(voters).id);
     if (machine === undefined) return;
     this.counts.lost++;
@@ -130,6 +136,7 @@ export class Operator {
   }
 
   #remove(ID: MemberId): void {
+    this.#removalMs = this.#cluster.nowMs;
     this.#ask('Cluster/MemberRemove', MemberRemoveRequestSchema, { ID }, () => this.counts.removed++);
   }
 

@@ -49,10 +49,10 @@ export function simulateCluster(
 }
 
 /** The first seed whose run ends by a rule that the fault breaks. */
-export function seedThatShows(fault: ClusterFault, seedsMax: number): number | undefined {
+export function seedThatShows(fault: ClusterFault, seedsMax: number, ms = clusterRunMs): number | undefined {
   for (let seed = 1; seed <= seedsMax; seed++) {
     try {
-      simulateCluster(seed, noClusterTotals(), fault);
+      simulateCluster(seed, noClusterTotals(), fault, ms);
     } catch {
       return seed;
     }

@@ -19,9 +19,9 @@ function forSeeds(seeds: Iterable<number>, run: (seed: number) => void): void {
 
 test('clusters in trouble, and well again', () => {
   const totals = noClusterTotals();
-  forSeeds([11, 12, 13], (seed) => simulateCluster(seed, totals));
+  forSeeds([11, 12], (seed) => simulateCluster(seed, totals));
   // A simulation in which nothing happens proves nothing.
-  const wanted = { elections: 8, entries: 400, answers: 400, starts: 20 } as const;
+  const wanted = { elections: 6, entries: 300, answers: 300, starts: 12 } as const;
   for (const [name, least] of Object.entries(wanted)) {
     const count = totals[name as keyof typeof totals];
     ok(count >= least, `${name}: ${count}`);
@@ -53,5 +53,5 @@ const rare: readonly ClusterFault[] = ['staleReads', 'watchSkipsSnapshot', 'snap
 
 for (const fault of clusterFaults) {
   if (rare.includes(fault)) continue;
-  test(`the judge sees the planted fault: ${fault}`, () => ok(seedThatShows(fault, 10) !== undefined));
+  test(`the judge sees the planted fault: ${fault}`, () => ok(seedThatShows(fault, 20, 20_000) !== undefined));
 }

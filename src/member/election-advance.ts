@@ -4,7 +4,7 @@
  * `--initial-election-tick-advance`.
  */
 import { printDuration } from '../base/go-text.js';
-import { idToHex } from '../base/ids.js';
+import { idToHex, noMember } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { MembershipBook } from '../cluster/book.js';
 import type { Member } from './member.js';
@@ -15,19 +15,21 @@ import type { Peers } from './peers.js';
 const waitMs = 5000;
 
 export interface ElectionAdvanceParts {
-  readonly member: Member;
-  readonly members: MembershipBook;
-  readonly peers: Peers;
+  readonly member: Pick<Member, 'memberId' | 'leader' | 'advance'>;
+  readonly members: Pick<MembershipBook, 'list'>;
+  readonly peers: Pick<Peers, 'activeSinceMs'>;
   readonly log: Log;
 }
 
+type ElectionAdvanceOptions = Pick<MemberOptions, 'electionMs' | 'heartbeatMs' | 'initialElectionTickAdvance'>;
+
 export class ElectionAdvance {
-  readonly #options: MemberOptions;
+  readonly #options: ElectionAdvanceOptions;
   readonly #parts: ElectionAdvanceParts;
   #untilMs: number | undefined;
   #done = false;
 
-  constructor(options: MemberOptions, parts: ElectionAdvanceParts) {
+  constructor(options: ElectionAdvanceOptions, parts: ElectionAdvanceParts) {
     this.#options = options;
     this.#parts = parts;
   }
@@ -62,6 +64,9 @@ export class ElectionAdvance {
 
   #look(): void {
     const { member, members, peers, log } = this.#parts;
+    // Who hears a leader, or leads, has nothing to wait for: a leader would soon miss its quorum, and others would campaign against it.
+    this.#done = member.leader !== noMember;
+    if (this.#done) return;
     const active = members.list().filter(({ id }) => peers.activeSinceMs(id) !== undefined).length;
     if (active < 2) return;
     this.#done = true;

@@ -8,7 +8,7 @@ import type { MemberFront } from './front.js';
 /** `ended` is told why the request was refused, or nothing. */
 export type Ended = (error: ErrorName | undefined) => void;
 
-export function proposeOwn(front: MemberFront, field: RequestField, bytes: Bytes, ended: Ended): void {
+export function proposeOwn(front: Pick<MemberFront, 'propose'>, field: RequestField, bytes: Bytes, ended: Ended): void {
   front.propose(field, bytes, 0, bytes.length, {
     applied: (outcome: Outcome) => ended(outcome.kind === 'refused' ? outcome.error : undefined),
     failed: ended,

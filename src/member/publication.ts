@@ -12,14 +12,18 @@ import type { Member } from './member.js';
 import type { MemberOptions } from './options.js';
 import { proposeOwn } from './own-requests.js';
 
+type PublishingMember = Pick<Member, 'memberId' | 'clusterId' | 'leader' | 'term' | 'requestTimeoutMs' | 'propose'>;
+
 export class Publication {
-  readonly #options: MemberOptions;
-  readonly #member: Member;
+  readonly #options: Pick<MemberOptions, 'name' | 'clientUrls'>;
+  readonly #member: PublishingMember;
   readonly #log: Log;
   #state: 'no' | 'asked' | 'yes' = 'no';
+  /** The leader's term in which it was asked last. */
+  #askedTerm = 0;
   #onDone: () => void = () => {};
 
-  constructor(options: MemberOptions, member: Member, log: Log) {
+  constructor(options: Pick<MemberOptions, 'name' | 'clientUrls'>, member: PublishingMember, log: Log) {
     this.#options = options;
     this.#member = member;
     this.#log = log;
@@ -34,9 +38,13 @@ export class Publication {
     this.#onDone = tell;
   }
 
+  /** What was asked of the leader before may be lost with it: the next one is asked at once, and told twice at worst. */
   tick(): void {
-    if (this.#state !== 'no' || this.#member.leader === noMember) return;
+    const { leader, term } = this.#member;
+    if (this.#state === 'yes' || leader === noMember) return;
+    if (this.#state === 'asked' && term === this.#askedTerm) return;
     this.#state = 'asked';
+    this.#askedTerm = term;
     const { name, clientUrls } = this.#options;
     const bytes = toBinary(
       ClusterMemberAttrSetRequestSchema,
@@ -46,6 +54,8 @@ export class Publication {
       }),
     );
     proposeOwn(this.#member, requestField.clusterMemberAttrSet, bytes, (error) => {
+      const isLast = term === this.#askedTerm;
+      if (this.#state === 'yes' || (error !== undefined && !isLast)) return;
       const fields = this.#fields();
       this.#state = error === undefined ? 'yes' : 'no';
       if (error !== undefined) {

@@ -165,7 +165,7 @@ export function* attacks(victim, seed) {
   yield post(
     'a message for another',
     encoded(message(messageType.vote, other, third)),
-    403,
+    500,
     'rejected Raft message to mismatch member',
   );
   yield post('a read index without a name', from(messageType.readIndex, { entries: [] }), 204);

@@ -97,7 +97,8 @@ export class LeaseDesk implements LeaseFollower {
     if (proof.isSure) return this.#renewSure(renewal);
     proof.whenSure({
       confirmed: () => this.#renewSure(renewal),
-      failed: () => this.#notLeading(renewal),
+      // One that has stopped still takes itself for the leader, and would send itself there for ever.
+      failed: (error) => (error === 'stopped' ? renewal.waiter.failed(error) : this.#notLeading(renewal)),
     });
   }
 

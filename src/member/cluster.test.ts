@@ -2,7 +2,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { noBytes } from '../base/bytes.js';
-import type { MemberId } from '../base/ids.js';
+import { type MemberId, noMember } from '../base/ids.js';
 import { newMessage } from '../raft/message.js';
 import { confChangeType, entryType, type Message, messageType } from '../wire/raftpb/types.js';
 import { FewMembers } from './few-members.js';
@@ -56,6 +56,28 @@ test('a read on a follower whose question or answer is lost is answered after ha
     if (lost === heartbeatResp) ok(tookMs < 300, `the next heartbeat asks again: ${tookMs} ms`);
     else ok(tookMs >= 500 && tookMs <= 700, `${tookMs} ms`);
   }
+});
+
+test('a change of members is given up when whoever asked for it has gone', () => {
+  const few = new FewMembers(3);
+  few.untilLed();
+  few.settle();
+  few.isolate(3);
+  const one = few.one(3);
+  few.until(() => one.member.leader === noMember, 'a member without a leader');
+  const removal = (nodeId: number, gone: boolean) => {
+    const change = { type: confChangeType.removeNode, nodeId: BigInt(nodeId) as MemberId, context: undefined };
+    one.member.proposeConfChange(change, { applied() {}, failed() {}, gone: () => gone });
+  };
+  removal(1, true);
+  removal(2, false);
+  equal(one.member.pendingProposals, 2);
+  few.pass(200);
+  equal(one.member.pendingProposals, 1);
+  few.heal();
+  few.until(() => one.parts.members.isRemoved(2n as MemberId), 'what is still wanted');
+  equal(one.parts.members.isRemoved(1n as MemberId), false);
+  equal(one.member.pendingProposals, 0);
 });
 
 test('reads that come while a round is out share the next one', () => {

@@ -15,6 +15,8 @@ export interface ProposalWaiter {
   applied(outcome: Outcome): void;
   /** It was not, or nobody knows: timed out, too large, too many requests, stopped. */
   failed(error: ErrorName): void;
+  /** Whoever asked has gone, and is not to be told any more. Only a change of members is given up for that. */
+  gone?(): boolean;
 }
 
 export interface ReadWaiter {

@@ -47,7 +47,7 @@ export class Leadership {
         this.#provenMs = Math.max(this.#provenMs, askedMs);
         waiter.confirmed();
       },
-      failed: () => waiter.failed('notPrimaryLessor'),
+      failed: (error) => waiter.failed(error === 'stopped' ? error : 'notPrimaryLessor'),
     });
   }
 }

@@ -339,6 +339,15 @@ export class Member implements MemberFront {
     };
     const expired = this.#proposals.expire(nowMs, (startedMs) => timeoutCause(startedMs, facts));
     if (expired > 0) this.#batch.keep((id) => this.#proposals.has(id));
+    if (this.#confChanges.count > 0) this.#dropGoneChanges();
+  }
+
+  /** A change that nobody waits for any more is not proposed to a later leader: whoever asked may have thought better of it. */
+  #dropGoneChanges(): void {
+    if (this.#confChanges.dropGone() === 0) return;
+    this.#gatheredConfChanges = this.#gatheredConfChanges.filter(({ id }) =>
+      this.#confChanges.has(Number(BigInt.asUintN(48, id))),
+    );
   }
 
   #dropLeaderOnly(): void {

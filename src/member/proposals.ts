@@ -64,6 +64,13 @@ export class Proposals {
     return expired;
   }
 
+  /** Forgets those whose waiters have gone; how many. */
+  dropGone(): number {
+    const before = this.#pending.size;
+    for (const [id, { waiter }] of this.#pending) if (waiter.gone?.() === true) this.#pending.delete(id);
+    return before - this.#pending.size;
+  }
+
   failAll(error: ErrorName): void {
     for (const id of [...this.#pending.keys()]) this.failed(id, error);
   }

@@ -24,6 +24,8 @@ export interface ChangeWaiter {
   /** The members as they are after the change. */
   changed(members: readonly ClusterMember[]): void;
   failed(error: ErrorName): void;
+  /** See `ProposalWaiter`. */
+  gone?(): boolean;
 }
 
 /** Members count as connected when they have been for this long. Source: etcd `HealthInterval`. */
@@ -122,6 +124,7 @@ export class Reconfiguration {
         failures.set(reason, (failures.get(reason) ?? 0) + 1);
         waiter.failed(error);
       },
+      gone: () => waiter.gone?.() === true,
     };
   }
 
@@ -179,6 +182,7 @@ export class Reconfiguration {
         else waiter.changed(members.list());
       },
       failed: (error) => waiter.failed(error),
+      gone: () => waiter.gone?.() === true,
     });
   }
 

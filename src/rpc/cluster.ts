@@ -79,8 +79,11 @@ export function clusterMethods({ answers, members, changes }: ClusterParts): [st
   ];
 }
 
-function whenChanged(reply: Pick<Reply<never>, 'refuse'>, answer: (members: readonly Member[]) => void): ChangeWaiter {
-  return { changed: answer, failed: (error) => reply.refuse(error) };
+function whenChanged(
+  reply: Pick<Reply<never>, 'refuse' | 'call'>,
+  answer: (members: readonly Member[]) => void,
+): ChangeWaiter {
+  return { changed: answer, failed: (error) => reply.refuse(error), gone: () => reply.call.ended };
 }
 
 const tokenOf = (call: Call) => call.metadata('token') ?? call.metadata('authorization');

@@ -14,10 +14,11 @@ import (
 )
 
 var (
-	etcd   = flag.String("etcd", "", "the Go program")
-	script = flag.String("quorate", "", "Quorate's script")
-	dir    = flag.String("dir", "", "where data and logs go")
-	kinds  = flag.String("kinds", "quorate,quorate,quorate", "whose program each member runs")
+	etcd    = flag.String("etcd", "", "the Go program")
+	script  = flag.String("quorate", "", "Quorate's script")
+	dir     = flag.String("dir", "", "where data and logs go")
+	spoiler = flag.String("spoiler", "", "the script that spoils a stopped member of ours")
+	kinds   = flag.String("kinds", "quorate,quorate,quorate", "whose program each member runs")
 )
 
 // A cluster, a client of each member's own, and what was found wrong.
@@ -61,6 +62,7 @@ func main() {
 	c.scene("the leader hangs", c.leaderHangs)
 	c.scene("the leader is killed", c.leaderKilled)
 	c.scene("no alarm", c.noAlarm)
+	c.scene("a spoiled member", c.spoiled)
 	c.fleet.KillAll()
 	if c.faults > 0 {
 		for _, m := range c.members {

@@ -288,7 +288,8 @@ export class Clients {
       const answer = this.#answerOf(call, LeaseTimeToLiveResponseSchema);
       if (answer === undefined || typeof answer === 'string') return;
       const { TTL, grantedTTL } = answer;
-      if (TTL < 0n) rule(alive === undefined || !leases.has(ID), () => `lease ${ID} lives and is not known`);
+      // One that is overdue has less than no time left, as long as it is not ended.
+      if (grantedTTL === 0n) rule(alive === undefined || !leases.has(ID), () => `lease ${ID} lives and is not known`);
       else {
         rule(!dead, () => `lease ${ID} had ended, and has ${TTL} seconds left`);
         rule(TTL <= grantedTTL + 1n, () => `lease ${ID} has ${TTL} of ${grantedTTL} seconds left`);

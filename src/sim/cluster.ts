@@ -150,7 +150,16 @@ export class SimCluster {
       machine.wake();
       if (!machine.up && !machine.retired) machine.start();
     }
-    this.until(() => this.#members().some(({ host }) => host?.assembled.member.isLeader), 'a leader', leaderWithinMs);
+    const isLed = () => this.#members().some(({ host }) => host?.assembled.member.isLeader);
+    // It may take those who were added and not started yet.
+    this.until(
+      () => {
+        this.operator.startAdded();
+        return isLed();
+      },
+      'a leader',
+      leaderWithinMs,
+    );
     this.until(() => this.operator.tidy(), 'a machine for each member');
     this.until(() => this.#atRest() && !clients.waiting, 'clients that have been answered, and members at rest');
     this.until(() => clients.watches.every((watch) => watch.caughtUp), 'watches that have seen all');

@@ -56,7 +56,7 @@ export class Operator {
   /** Nothing fails any more: what has begun is brought to an end. True when every member of the book has its machine. */
   tidy(): boolean {
     this.#settle();
-    this.#startAdded();
+    this.startAdded();
     const lost = this.#lost();
     if (lost !== undefined && this.#calls.length === 0) this.#remove(lost.id);
     return lost === undefined;
@@ -66,7 +66,7 @@ export class Operator {
     this.#cluster.schedule.after(this.#random.below(2 * this.#everyMs), () => {
       if (this.#cluster.healing) return;
       this.#settle();
-      this.#startAdded();
+      this.startAdded();
       this.#act();
       this.#later();
     });
@@ -80,7 +80,7 @@ export class Operator {
   }
 
   /** Members that are in the book, and have no machine yet. */
-  #startAdded(): void {
+  startAdded(): void {
     const cluster = this.#cluster;
     for (const member of cluster.book?.list() ?? []) {
       if (cluster.machine(member.id) !== undefined) continue;

@@ -135,16 +135,37 @@ func (c *Cluster) sameLease(id int64) {
 
 // compareHashes asks for the hash at the newest revision, at the oldest that is left, and at some between.
 func (c *Cluster) compareHashes() {
-	known, compacted := c.Load.Known(), max(c.Load.Compacted(), 1)
+	known, compacted := c.Load.Known(), c.Load.Compacted()
 	revisions := []int64{0, known, compacted, compacted + 1}
 	for range 6 {
 		revisions = append(revisions, compacted+c.Random.Int64N(max(1, known-compacted)))
 	}
 	for _, revision := range revisions {
-		c.same(fmt.Sprintf("the hashes of revision %d", revision), func(ctx context.Context, n *Node) (proto.Message, error) {
-			return pb.NewMaintenanceClient(n.Target.Client.ActiveConnection()).HashKV(ctx, &pb.HashKVRequest{Revision: revision})
-		})
-		c.Story.Count("hashes compared", len(c.Nodes()))
+		// What was never compacted is told as -1.
+		wanted := compacted
+		if wanted == 0 {
+			wanted = -1
+		}
+		byCompaction := map[int64]*pb.HashKVResponse{}
+		for _, node := range c.Nodes() {
+			ctx, cancel := context.WithTimeout(context.Background(), callPatience)
+			answer, err := pb.NewMaintenanceClient(node.Target.Client.ActiveConnection()).HashKV(ctx, &pb.HashKVRequest{Revision: revision})
+			cancel()
+			if err != nil {
+				c.Story.Wrong("%s does not tell the hash of revision %d: %v", node, revision, err)
+				continue
+			}
+			c.Story.Count("hashes compared", 1)
+			// Who made a compaction answers for its revision with the hash made then; who got a snapshot since, with one made now.
+			if answer.CompactRevision != wanted && revision != compacted {
+				c.Story.Wrong("%s hashes revision %d after compaction %d, not %d", node, revision, answer.CompactRevision, wanted)
+			}
+			if first := byCompaction[answer.CompactRevision]; first == nil {
+				byCompaction[answer.CompactRevision] = answer
+			} else if first.Hash != answer.Hash || first.HashRevision != answer.HashRevision {
+				c.Story.Wrong("the hashes of revision %d differ: %v and, of %s, %v", revision, first, node, answer)
+			}
+		}
 	}
 }
 

@@ -48,14 +48,14 @@ func streams(r *run) error {
 	} {
 		spoiling = append(spoiling, fault{garbage(noise), false})
 	}
-	// Go makes room for as many bytes as it is told.
+	random.Shuffle(len(spoiling), func(a, b int) { spoiling[a], spoiling[b] = spoiling[b], spoiling[a] })
+	// Go makes room for as many bytes as it is told. These come first: ours must be the one to dial again for them.
 	for _, noise := range [][]byte{
 		append([]byte{2}, binary.BigEndian.AppendUint64(nil, 1<<40)...), append([]byte{1}, binary.BigEndian.AppendUint64(nil, 1<<62)...),
 		append([]byte{2}, binary.BigEndian.AppendUint64(nil, 1<<63)...),
 	} {
-		spoiling = append(spoiling, fault{garbage(noise), true})
+		spoiling = append([]fault{{garbage(noise), true}}, spoiling...)
 	}
-	random.Shuffle(len(spoiling), func(a, b int) { spoiling[a], spoiling[b] = spoiling[b], spoiling[a] })
 	for _, p := range proxies {
 		p.fragile = hex(r.goNode.ID)
 		p.spoil(nil, slices.Clone(spoiling))

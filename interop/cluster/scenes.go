@@ -17,8 +17,9 @@ const (
 	// SnapshotCount and CatchupEntries are small, so that a member is soon behind the leader's log.
 	SnapshotCount  = 100
 	CatchupEntries = 50
-	// behind is enough for a leader of either kind to have dropped what the member lacks: Go looks every hundred entries.
-	behind = SnapshotCount + CatchupEntries + 250
+	// behind is enough for a leader of either kind to have dropped what the member lacks: Go looks every hundred entries, ours keeps
+	// four times as many for who was just within reach.
+	behind = SnapshotCount + 4*CatchupEntries + 400
 	// releaseDelay is how long Go's leader keeps its log after it has sent a snapshot.
 	releaseDelay = 31 * time.Second
 )

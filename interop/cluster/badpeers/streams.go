@@ -44,15 +44,15 @@ func streams(r *run) error {
 	for _, noise := range [][]byte{
 		bytes.Repeat([]byte{0xff}, 64), {7, 7, 7, 7, 7, 7, 7, 7, 7, 7}, []byte("HTTP/1.1 200 OK\r\n\r\n"), {},
 		binary.BigEndian.AppendUint64(nil, 513<<20), append(binary.BigEndian.AppendUint64(nil, 5), "rubbish"...),
-		append([]byte{2}, append(binary.BigEndian.AppendUint64(nil, 5), "rubbish"...)...),
 	} {
 		spoiling = append(spoiling, fault{garbage(noise), false})
 	}
 	random.Shuffle(len(spoiling), func(a, b int) { spoiling[a], spoiling[b] = spoiling[b], spoiling[a] })
-	// Go makes room for as many bytes as it is told. These come first: ours must be the one to dial again for them.
+	// Go makes room for as many bytes as it is told, and trusts what comes in them. These come first: ours must be the one to dial again for them.
 	for _, noise := range [][]byte{
 		append([]byte{2}, binary.BigEndian.AppendUint64(nil, 1<<40)...), append([]byte{1}, binary.BigEndian.AppendUint64(nil, 1<<62)...),
 		append([]byte{2}, binary.BigEndian.AppendUint64(nil, 1<<63)...),
+		append([]byte{2}, append(binary.BigEndian.AppendUint64(nil, 5), "rubbish"...)...),
 	} {
 		spoiling = append([]fault{{garbage(noise), true}}, spoiling...)
 	}

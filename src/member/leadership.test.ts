@@ -7,6 +7,8 @@ import { Leadership } from './leadership.js';
 class Front {
   clockMs = 0;
   isLeader = true;
+  isHandingOver = false;
+  term = 5;
   readonly rounds: ReadWaiter[] = [];
   readonly told: string[] = [];
   readonly leadership = new Leadership(this, { heartbeatMs: 100, electionMs: 1000 });
@@ -58,4 +60,23 @@ test('another leads by now; a late answer to an old question proves nothing for 
   front.isLeader = false;
   front.rounds.shift()?.confirmed();
   deepEqual(front.told, ['a yes', 'b notPrimaryLessor']);
+});
+
+test('a leader that has begun to hand over is asked about each time, until the next term', () => {
+  const front = new Front();
+  front.ask('a');
+  front.rounds.shift()?.confirmed();
+  equal(front.leadership.isSure, true);
+  front.isHandingOver = true;
+  equal(front.leadership.isSure, false);
+  front.leadership.tick();
+  front.isHandingOver = false;
+  front.ask('b');
+  front.rounds.shift()?.confirmed();
+  equal(front.leadership.isSure, false);
+  front.term = 6;
+  front.ask('c');
+  deepEqual(front.told, ['a yes', 'b yes', 'c yes']);
+  front.clockMs = 900;
+  equal(front.leadership.isSure, false);
 });

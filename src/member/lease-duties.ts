@@ -53,11 +53,11 @@ export class LeaseDuties {
   }
 
   tick(nowMs: number): void {
+    this.leadership.tick();
     const { deadlines, leases } = this.#parts;
     if (!deadlines.leading || leases.size === 0) return;
-    if (!this.leadership.isSure) return this.#makeSure();
-    this.expiry.tick(nowMs);
-    this.#checkpointer?.tick(nowMs);
+    if (!this.leadership.isSure) return this.#makeSure(nowMs);
+    this.#act(nowMs);
   }
 
   /** A renewed lease has its whole time again. */
@@ -68,12 +68,18 @@ export class LeaseDuties {
     });
   }
 
-  #makeSure(): void {
+  #act(nowMs: number): void {
+    this.expiry.tick(nowMs);
+    this.#checkpointer?.tick(nowMs);
+  }
+
+  #makeSure(nowMs: number): void {
     if (this.#asking) return;
     this.#asking = true;
     this.leadership.whenSure({
       confirmed: () => {
         this.#asking = false;
+        this.#act(nowMs);
       },
       failed: () => {
         this.#asking = false;

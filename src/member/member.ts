@@ -189,6 +189,11 @@ export class Member implements MemberFront {
     return this.#node;
   }
 
+  /** This leader has told another to be elected, which the others then will not wait with. */
+  get isHandingOver(): boolean {
+    return this.#node.leadTransferee !== noMember;
+  }
+
   /** The request whose outcome its waiter is being told right now. */
   get applying(): InternalRaftRequest | undefined {
     return this.#settling ? this.#parts.applier.request : undefined;

@@ -233,6 +233,11 @@ export class RawNode {
     for (const message of steps) step(this.raft, message);
   }
 
+  /** To whom this leader is handing over; `noMember` when it is not. */
+  get leadTransferee(): MemberId {
+    return this.raft.leadTransferee;
+  }
+
   basicStatus(): BasicStatus {
     return basicStatus(this.raft);
   }

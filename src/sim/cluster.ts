@@ -31,6 +31,8 @@ const leaderWithinMs = 20_000;
 const restWithinMs = 60_000;
 /** Connections to one process. */
 const wiresMax = 2;
+/** Each member is asked for so many revisions; the others for others. */
+const revisionsMax = 6;
 /** No lease is granted for longer than this, and nobody renews any more. */
 const leasesEndWithinMs = 25_000;
 
@@ -169,7 +171,7 @@ export class SimCluster {
       if (host === undefined) continue;
       const until = (holds: () => boolean, what: string) => this.until(holds, what);
       const reach = (act: () => void) => this.reach(host, act);
-      new Inspection(host, judge, this.random, { until, settle, reach }).run();
+      new Inspection(host, judge, this.random, { until, settle, reach, revisionsMax }).run();
     }
     this.until(() => judge.model.leases.size === 0, 'the end of all leases', leasesEndWithinMs);
     settle();

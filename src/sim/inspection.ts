@@ -28,12 +28,14 @@ import { type Judge, rule, same } from './judge.js';
 import { kvLine, rangeLine } from './model.js';
 import { WatchClient } from './watch-client.js';
 
-/** Of more revisions than these, some are asked for. */
+/** Where a drive says nothing else. */
 const revisionsMax = 24;
 const everyKey = { key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0) };
 
 /** How time passes while an answer is waited for. */
 export interface Drive {
+  /** Of more revisions than these, some are asked for. */
+  readonly revisionsMax?: number;
   until(holds: () => boolean, what: string): void;
   settle(): void;
   /** Has the process do something. */
@@ -45,8 +47,10 @@ export class Inspection {
   readonly #drive: Drive;
   readonly #judge: Judge;
   readonly #random: Random;
+  readonly #revisionsMax: number;
 
   constructor(host: SimHost, judge: Judge, random: Random, drive: Drive = host) {
+    this.#revisionsMax = drive.revisionsMax ?? revisionsMax;
     this.#host = host;
     this.#drive = drive;
     this.#judge = judge;
@@ -74,8 +78,8 @@ export class Inspection {
     const { revision } = this.#judge;
     const oldest = Math.max(1, compacted);
     const left = Array.from({ length: revision - oldest + 1 }, (_, i) => oldest + i);
-    if (left.length > revisionsMax)
-      left.splice(1, left.length - 2, ...this.#random.shuffle(left.slice(1, -1)).slice(0, revisionsMax));
+    if (left.length > this.#revisionsMax)
+      left.splice(1, left.length - 2, ...this.#random.shuffle(left.slice(1, -1)).slice(0, this.#revisionsMax));
     return compacted > 1 ? [compacted - 1, ...left, 0] : [...left, 0];
   }
 

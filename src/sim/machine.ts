@@ -218,7 +218,7 @@ export class Machine implements Station {
     const { schedule, random } = this.#parts;
     if (more && !this.#turnDue) {
       this.#turnDue = true;
-      this.#after(random.below(500) / 1000, () => {
+      this.#after(random.below(1500) / 1000, () => {
         this.#turnDue = false;
         this.#endTurn();
       });

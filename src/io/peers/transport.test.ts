@@ -5,7 +5,7 @@ import { type Server as HttpServer, request as httpRequest } from 'node:http';
 import { createServer as createTcpServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import type { Bytes } from '../../base/bytes.js';
 import { PeerCounters } from '../../base/counters.js';
 import { type ClusterId, idToHex, type MemberId, noMember } from '../../base/ids.js';
@@ -77,6 +77,12 @@ class SlowIntake implements DatabaseIntake {
   }
 }
 
+/** What a test has opened, also when it fails: open sockets would keep the process for ever. */
+const opened: (() => void)[] = [];
+afterEach(() => {
+  for (const close of opened.splice(0)) close();
+});
+
 class Place {
   readonly log = new LogLines();
   readonly counters = new PeerCounters();
@@ -95,6 +101,7 @@ class Place {
     this.server = createHttp1Server((_, respond) => respond(notFound), http1Limits(1024), {
       first: (request, response) => this.transport?.serve(request, response) ?? false,
     });
+    opened.push(() => this.stop());
   }
 
   async start(clusterId = cluster, at: ListenOptions = { host: '127.0.0.1', port: 0 }): Promise<PeerTransport> {
@@ -138,7 +145,7 @@ function urlOf(server: Server): string {
 }
 
 async function until(holds: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 600; i++) {
+  for (let i = 0; i < 3000; i++) {
     if (holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -152,7 +159,7 @@ async function pair(): Promise<{ readonly left: Place; readonly right: Place; re
   one.add(b, [right.url]);
   other.add(a, [left.url]);
   const streams = ({ log }: Place) => log.lines.filter(({ msg }) => msg.startsWith('established TCP')).length;
-  await until(() => streams(left) === 4 && streams(right) === 4, 'streams');
+  await until(() => streams(left) >= 4 && streams(right) >= 4, 'streams');
   const stop = () => {
     left.stop();
     right.stop();
@@ -204,7 +211,8 @@ test('without streams messages go by posts, four at once and few that wait; raft
   for (let i = 0; i < 70; i++) one.send(b, message(messageType.heartbeat, a, b, { commit: i }));
   equal(left.unreachable.length, 2);
   await until(() => right.received.length === 68, 'posts');
-  await until(() => left.counters.of('b2').active === 1, 'answers');
+  // Its streams are refused meanwhile, which makes it inactive again.
+  await until(() => left.counters.of('b2').seen, 'answers');
   left.stop();
   right.stop();
 });
@@ -220,7 +228,7 @@ test('peers are reached at IPv6 addresses and unix sockets, by streams, posts an
     await until(() => left.received.length === 1, `a post to ${left.url}`);
     one.add(b, [right.url]);
     const streams = () => right.log.lines.filter(({ msg }) => msg.startsWith('established TCP')).length;
-    await until(() => streams() === 4, `streams with ${left.url}`);
+    await until(() => streams() >= 4, `streams with ${left.url}`);
     other.send(a, append(b, a, 3, new Uint8Array(9)));
     await until(() => left.received.length === 2, `a message to ${left.url}`);
     const answer = await new Promise<PeerAnswer | undefined>((done) => other.ask(a, getRequest('/x', 1000), done));
@@ -246,7 +254,7 @@ test('a peer that goes is noticed, and found again', async () => {
   left.server.closeAllConnections();
   await until(() => left.unreachable.includes(b), 'report');
   const streams = () => left.log.lines.filter(({ msg }) => msg.startsWith('established TCP')).length;
-  await until(() => streams() === 6, 'new streams');
+  await until(() => streams() >= 6, 'new streams');
   left.transport?.send(b, message(messageType.heartbeat, a, b));
   await until(() => right.received.length === 1, 'message');
   stop();
@@ -545,6 +553,7 @@ async function badPeer(treat: (socket: Socket) => void): Promise<{ readonly url:
     server.close();
     for (const socket of sockets) socket.destroy();
   };
+  opened.push(close);
   return { url: urlOf(server), close };
 }
 

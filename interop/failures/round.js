@@ -12,6 +12,7 @@ const answerTimeoutMs = 10_000;
 
 /** Answers { problems, base, figures }; `base` is for the next round. */
 export async function playRound(stage, scenario, base) {
+  stage.rounds++;
   stage.load.start();
   let figures = {};
   try {

@@ -26,6 +26,7 @@ export class Stage {
   history = new History();
   problems = [];
   watchers = [];
+  rounds = 0;
   /** Members that are not there because we took them away. */
   #away = new Set();
   #dialer = new Dialer();

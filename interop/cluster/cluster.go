@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,9 +30,9 @@ type Node struct {
 	ID     uint64
 
 	mu       sync.Mutex
-	expected bool      // Its process may end: we asked for it.
-	away     bool      // Nobody should ask it anything.
-	sent     time.Time // When it last sent a snapshot, as far as we know.
+	expected *atomic.Bool // The process that runs now may end: we asked for it.
+	away     bool         // Nobody should ask it anything.
+	sent     time.Time    // When it last sent a snapshot, as far as we know.
 }
 
 // Cluster is the members that there are now.
@@ -108,30 +109,28 @@ func (c *Cluster) newNode(kind fleet.Kind) (*Node, error) {
 
 // start watches over the process too: none may end unless it was asked to.
 func (c *Cluster) start(node *Node, list, state string) error {
-	node.expect(false)
+	expected := &atomic.Bool{}
+	node.mu.Lock()
+	node.expected = expected
+	node.mu.Unlock()
 	if err := node.Start(list, state); err != nil {
 		return err
 	}
 	gone := node.Gone()
 	go func() {
 		<-gone
-		if !node.isExpected() {
+		if !expected.Load() {
 			c.Story.Fatal("%s ended by itself with %s:\n%s", node, node.WaitEnd(time.Second), node.LogTail(12))
 		}
 	}()
 	return nil
 }
 
-func (n *Node) expect(end bool) {
-	n.mu.Lock()
-	n.expected = end
-	n.mu.Unlock()
-}
-
-func (n *Node) isExpected() bool {
+// expectEnd is for the process that runs now; the next is watched anew.
+func (n *Node) expectEnd() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.expected
+	n.expected.Store(true)
 }
 
 func (n *Node) setAway(away bool) {
@@ -238,7 +237,7 @@ func (c *Cluster) moveLeader(to *Node) error {
 func (c *Cluster) Stop(node *Node, signal syscall.Signal) *story.Window {
 	window := c.Story.Begin(story.Away, node.Target.Name)
 	node.setAway(true)
-	node.expect(true)
+	node.expectEnd()
 	end := node.Stop(signal)
 	c.Story.Say("%s stopped with %s: %s", node, signal, end)
 	if end != "signal: "+signal.String() {
@@ -374,7 +373,7 @@ func (c *Cluster) Remove(node *Node) error {
 	defer c.handover.Unlock()
 	window := c.Story.Begin(story.Away, node.Target.Name)
 	node.setAway(true)
-	node.expect(true)
+	node.expectEnd()
 	c.Load.Remove(node.Target)
 	if err := c.retry("MemberRemove", func(ctx context.Context, client *clientv3.Client) error {
 		_, err := client.MemberRemove(ctx, node.ID)
@@ -466,7 +465,7 @@ func (c *Cluster) StopAll() {
 	c.watching.Wait()
 	var stopping sync.WaitGroup
 	for _, node := range c.Nodes() {
-		node.expect(true)
+		node.expectEnd()
 		stopping.Go(func() {
 			if end := node.Stop(syscall.SIGTERM); end != "signal: terminated" {
 				c.Story.Wrong("%s, stopped at the end, ended with %s", node, end)

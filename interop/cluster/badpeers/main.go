@@ -21,6 +21,7 @@ var (
 	dir     = flag.String("dir", "", "where data and logs go")
 	only    = flag.String("only", "", "one part alone")
 	seed    = flag.Uint64("seed", 1, "seed of the load and of what is sent")
+	ports   = flag.Int("ports", 27100, "where to look for free ports")
 	verbose = flag.Bool("verbose", false, "print every step")
 )
 
@@ -43,6 +44,7 @@ type run struct {
 
 func main() {
 	flag.Parse()
+	fleet.PortsFrom(*ports)
 	s := story.New(*verbose)
 	began := time.Now()
 	f := &fleet.Fleet{Etcd: *etcd, Script: *script, Token: "bad-peers", Flags: cluster.SnapshotFlags()}

@@ -21,7 +21,7 @@ let passed = 0;
 let failed = 0;
 async function playOn() {
   for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
-    const flags = [`-seed=${options.seed}`, `-only=${part}`];
+    const flags = [`-seed=${options.seed}`, `-only=${part}`, `-ports=${27_100 + 130 * parts.length}`];
     if (options.verbose) flags.push('-verbose');
     if (await play(work, 'badpeers', part, flags)) passed++;
     else failed++;

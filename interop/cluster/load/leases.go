@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/status"
 
@@ -51,11 +52,19 @@ func (w *worker) grant(t *Target) {
 	from := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), callPatience)
 	defer cancel()
-	answer, err := t.Client.Grant(ctx, ttl)
+	// Those that outlive the run are named, so that one is known whose answer is lost.
+	id := int64(0)
+	if ttl == longTTL {
+		id = 1 + w.random.Int64N(1<<62)
+	}
+	answer, err := pb.NewLeaseClient(t.Client.ActiveConnection()).LeaseGrant(ctx, &pb.LeaseGrantRequest{ID: id, TTL: ttl})
 	if !w.leaseDone(t, "LeaseGrant", from, err, nil) {
+		w.load.mu.Lock()
+		w.load.maybe[id] = true
+		w.load.mu.Unlock()
 		return
 	}
-	lease := &history.Lease{ID: int64(answer.ID), TTL: time.Duration(answer.TTL) * time.Second, AliveUntil: from.Add(time.Duration(answer.TTL) * time.Second)}
+	lease := &history.Lease{ID: answer.ID, TTL: time.Duration(answer.TTL) * time.Second, AliveUntil: from.Add(time.Duration(answer.TTL) * time.Second)}
 	w.leases = append(w.leases, lease)
 	l := w.load
 	l.mu.Lock()

@@ -90,7 +90,9 @@ type Load struct {
 	compacted int64
 	leases    map[int64]*history.Lease
 	leaseIDs  []int64
-	watches   []*watcher
+	// maybe are the leases whose grant was not answered.
+	maybe   map[int64]bool
+	watches []*watcher
 
 	stop    context.CancelFunc
 	running context.Context
@@ -102,7 +104,7 @@ type Load struct {
 // New makes a load that has not begun.
 func New(s *story.Story, seed uint64) *Load {
 	running, stop := context.WithCancel(context.Background())
-	return &Load{Story: s, Seed: seed, Keep: 200, leases: map[int64]*history.Lease{}, running: running, stop: stop}
+	return &Load{Story: s, Seed: seed, Keep: 200, leases: map[int64]*history.Lease{}, maybe: map[int64]bool{}, running: running, stop: stop}
 }
 
 // Add gives the workers one more member to talk to.
@@ -178,6 +180,9 @@ func (l *Load) Compacted() int64 {
 
 // Results are for the judges, when the load has stopped.
 func (l *Load) Results() ([]*history.Call, map[int64]*history.Lease) { return l.calls, l.leases }
+
+// MaybeLease says that the lease may be there or not.
+func (l *Load) MaybeLease(id int64) bool { return l.maybe[id] }
 
 func (l *Load) tell(revision int64) {
 	l.mu.Lock()

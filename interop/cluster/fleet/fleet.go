@@ -105,6 +105,9 @@ var (
 	nextPort = (os.Getpid() * 20) % portCount
 )
 
+// PortsFrom keeps programs that run at once from each other's ports.
+func PortsFrom(first int) { nextPort = first }
+
 // FreePort is fixed, so that a member that was stopped finds its own port free again.
 func FreePort() int {
 	portLock.Lock()

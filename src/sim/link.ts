@@ -55,6 +55,7 @@ export class Stream {
       this.#connecting = false;
       if (from.life === 0 || to.life === 0) return;
       if (this.#link.blocked || network.isBlocked(to.id, from.id)) return;
+      if (from.hasRemoved(to.id)) return to.enter((host) => host.assembled.departure.removedByPeer());
       this.#codecs = this.#make();
       this.#lives = [from.life, to.life];
       this.attachedSinceMs = network.schedule.nowMs;

@@ -96,6 +96,10 @@ export class Machine implements Station {
     this.enter(() => {});
   }
 
+  hasRemoved(id: MemberId): boolean {
+    return this.host?.assembled.members.isRemoved(id) === true;
+  }
+
   /** `ofClient`: it does not come from another member. */
   enter(act: (host: SimHost) => void, ofClient = false): void {
     const { host } = this;

@@ -28,6 +28,8 @@ export interface Station {
   readonly id: MemberId;
   /** Changes with every process; 0 while there is none. */
   readonly life: number;
+  /** Whether its process knows that a member was removed. */
+  hasRemoved(id: MemberId): boolean;
   /** Has the process do something, now or when it wakes; nothing where there is none. */
   enter(act: (host: SimHost) => void): void;
 }
@@ -152,6 +154,9 @@ class SimPeers implements Peers {
   remove(id: MemberId): void {
     this.#known.delete(id);
     this.removed.add(id);
+    // Who comes back to listen is told why.
+    const other = this.network.station(id);
+    if (other !== undefined) this.network.link(this.own, other).cut();
   }
 
   activeSinceMs(id: MemberId): number | undefined {

@@ -106,7 +106,7 @@ var (
 )
 
 // PortsFrom keeps programs that run at once from each other's ports.
-func PortsFrom(first int) { nextPort = first }
+func PortsFrom(first int) { nextPort = first - PortBase }
 
 // FreePort is fixed, so that a member that was stopped finds its own port free again.
 func FreePort() int {

@@ -47,6 +47,8 @@ async function lookBack(stage, base) {
   const upTo = ({ revision }) => revision <= final;
   const judge = new Judge(history, base, truth.events.filter(upTo));
   judge.judge();
+  judge.problems.unshift(...truth.problems);
+  if (judge.problems.length > 0) judge.problems.unshift(`judged up to ${final}, told up to ${truth.revision}`);
   for (const watcher of watchers) {
     judge.watcher(watcher.name, watcher.events);
     judge.problems.push(...watcher.problems);

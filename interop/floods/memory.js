@@ -11,7 +11,7 @@ export class Memory {
 
   constructor(pid) {
     this.#pid = pid;
-    this.baseMiB = residentMiB(pid);
+    this.baseMiB = residentMiB(String(pid));
     this.mostMiB = this.baseMiB;
     this.afterMiB = this.baseMiB;
   }
@@ -21,13 +21,13 @@ export class Memory {
   }
 
   look() {
-    this.mostMiB = Math.max(this.mostMiB, residentMiB(this.#pid));
+    this.mostMiB = Math.max(this.mostMiB, residentMiB(String(this.#pid)));
   }
 
   /** Waits a little for it to be back at its base. */
   async returns() {
     for (const sinceMs = Date.now(); ; await sleep(pollMs)) {
-      this.afterMiB = residentMiB(this.#pid);
+      this.afterMiB = residentMiB(String(this.#pid));
       if (this.afterMiB - this.baseMiB <= marginMiB) return true;
       if (Date.now() - sinceMs >= restMsMax) return false;
     }

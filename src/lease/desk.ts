@@ -69,6 +69,8 @@ export interface DeskParts {
   readonly alwaysCatchUp?: boolean;
   /** Where what is left of leases is written down: takes that of one back, as a renewal makes it untrue. */
   forgetCheckpoint?(id: LeaseId, waiter: { confirmed(): void; failed(error: ErrorName): void }): void;
+  /** Whether that may be under way, so that the book does not tell yet. */
+  mayBeWritingDown?(): boolean;
 }
 
 export class LeaseDesk implements LeaseFollower {
@@ -123,7 +125,7 @@ export class LeaseDesk implements LeaseFollower {
       waiter.renewed(0);
     } else if (deadlines.isDue(slot)) {
       this.#waiting.push({ renewal, slot });
-    } else if (this.#parts.forgetCheckpoint !== undefined && book.checkpointedSecondsOf(slot) > 0) {
+    } else if (this.#parts.forgetCheckpoint !== undefined && this.#isWrittenDown(slot)) {
       this.#parts.forgetCheckpoint(id, {
         confirmed: () => this.#renew(renewal),
         failed: (error) => waiter.failed(error),
@@ -137,6 +139,12 @@ export class LeaseDesk implements LeaseFollower {
   #notLeading({ id, waiter, asksLeader }: Renewal): void {
     if (asksLeader) this.#parts.leader.renew(id, waiter);
     else waiter.failed('notPrimaryLessor');
+  }
+
+  /** By the book, or soon by it. */
+  #isWrittenDown(slot: LeaseSlot): boolean {
+    const { book, mayBeWritingDown } = this.#parts;
+    return book.checkpointedSecondsOf(slot) > 0 || mayBeWritingDown?.() === true;
   }
 
   timeToLive(id: LeaseId, withKeys: boolean, waiter: TimeToLiveWaiter): void {

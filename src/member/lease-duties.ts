@@ -34,6 +34,9 @@ export class LeaseDuties {
   readonly expiry: Expiry;
   readonly #checkpointer: Checkpointer | undefined;
   #asking = false;
+  /** Batches of checkpoints proposed since the start, and how many of them, from the first on, the book has or never will. */
+  #written = 0;
+  #settled = 0;
   /** Leases ended here because they were due, since the start. */
   expired = 0;
 
@@ -43,7 +46,7 @@ export class LeaseDuties {
     this.leadership = new Leadership(member, times);
     this.expiry = new Expiry(deadlines, { revoke: (id) => this.#revoke(id) });
     if (intervalMs === 0) return;
-    const propose = (checkpoints: readonly LeaseCheckpoint[]) => this.#proposeCheckpoint(checkpoints, noWaiter);
+    const propose = (checkpoints: readonly LeaseCheckpoint[]) => this.#writeDown(checkpoints);
     this.#checkpointer = new Checkpointer({ book, deadlines, intervalMs, propose });
   }
 
@@ -60,12 +63,31 @@ export class LeaseDuties {
     this.#act(nowMs);
   }
 
+  /** Whether a checkpoint may be on its way into the book: what it says of a lease renewed meanwhile would be untrue. */
+  get mayBeWritingDown(): boolean {
+    return this.#written > this.#settled;
+  }
+
   /** A renewed lease has its whole time again. */
   forgetCheckpoint(id: LeaseId, waiter: ReadWaiter): void {
+    const before = this.#written;
     this.#proposeCheckpoint([{ id, remainingSeconds: 0 }], {
-      applied: () => waiter.confirmed(),
+      applied: () => {
+        this.#settle(before);
+        waiter.confirmed();
+      },
       failed: (error) => waiter.failed(error),
     });
+  }
+
+  /** One that fails may still come true, until something behind it in the log has. */
+  #writeDown(checkpoints: readonly LeaseCheckpoint[]): void {
+    const number = ++this.#written;
+    this.#proposeCheckpoint(checkpoints, { applied: () => this.#settle(number), failed: () => {} });
+  }
+
+  #settle(number: number): void {
+    this.#settled = Math.max(this.#settled, number);
   }
 
   #act(nowMs: number): void {
@@ -124,4 +146,3 @@ function encodeCheckpoints(checkpoints: readonly LeaseCheckpoint[]): Bytes {
 }
 
 /** What could not be written down this time is written down with the next interval. */
-const noWaiter: ProposalWaiter = { applied() {}, failed() {} };

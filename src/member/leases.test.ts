@@ -155,6 +155,20 @@ test('with checkpoints, a new leader goes on with what was left', () => {
   ok(tookMs > 18_000 && tookMs < 26_000, `${tookMs}`);
 });
 
+test('a checkpoint on its way is taken back before a lease is renewed', () => {
+  const { few, leader } = led({ leaseCheckpointMs: 2000 });
+  grant(leader, lease, 30n);
+  const { leaseDuties, leases } = leader.parts;
+  few.until(() => leaseDuties.mayBeWritingDown, 'a checkpoint on its way');
+  equal(leases.checkpointedSecondsOf(leases.slotOf(lease)), 0, 'the book does not tell yet');
+  let settled = false;
+  const confirmed = () => {
+    settled = !leaseDuties.mayBeWritingDown && leases.checkpointedSecondsOf(leases.slotOf(lease)) === 0;
+  };
+  leaseDuties.forgetCheckpoint(lease, { confirmed, failed: () => {} });
+  few.until(() => settled, 'a book without it');
+});
+
 function goneAfterSurvivors(few: FewMembers, dead: One): number {
   const fromMs = few.nowMs;
   few.until(() => few.ones.every((one) => one === dead || !one.parts.leases.has(lease)), 'the end', 60_000);

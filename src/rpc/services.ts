@@ -119,6 +119,7 @@ function leaseDesk({ member, leases, deadlines, leaseDuties, peers, options }: A
     alwaysCatchUp: !options.fastLeaseKeepAlive,
     ...(leaseDuties.checkpoints && {
       forgetCheckpoint: (id: LeaseId, waiter: ReadWaiter) => leaseDuties.forgetCheckpoint(id, waiter),
+      mayBeWritingDown: () => leaseDuties.mayBeWritingDown,
     }),
   });
   leader.answerHere(desk);

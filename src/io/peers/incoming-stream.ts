@@ -18,8 +18,6 @@ import { streamRefusal } from './refusals.js';
 const redialMs = 100;
 /** An append that leaves a gap waits for what belongs before it while more comes, for so long at most. */
 const silenceMs = 20;
-/** What comes in smaller pieces than this, a peer's heartbeats say, does not bring a message to its end. */
-const movingBytesMin = 256;
 const gapMsMax = 200;
 /** Of a refusal, so much is read. */
 const refusalBytesMax = 4096;
@@ -116,8 +114,6 @@ class Attempt {
   readonly #order: AppendOrder;
   #gapTimer: NodeJS.Timeout | undefined;
   #gapSinceMs = 0;
-  /** When there was last no message midway, or one that went on. */
-  #movedMs = performance.now();
   #refusal = '';
   #over = false;
 
@@ -178,14 +174,6 @@ class Attempt {
     }
     this.onMessage(bytes);
     this.#watchGap();
-    this.#watchEnd(bytes);
-  }
-
-  /** A message whose end does not come would swallow all that follows it, and the link look well. */
-  #watchEnd(bytes: number): void {
-    const nowMs = performance.now();
-    if (!this.#decoder.midway || bytes >= movingBytesMin) this.#movedMs = nowMs;
-    else if (nowMs - this.#movedMs >= readTimeoutMs) this.#end('message not whole in time');
   }
 
   #watchGap(): void {

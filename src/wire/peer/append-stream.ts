@@ -80,10 +80,6 @@ export class AppendDecoder implements StreamDecoder {
     this.#remote = remote;
   }
 
-  get midway(): boolean {
-    return this.#state !== 'kind' || this.#intake.waitingBytes > 0;
-  }
-
   add(chunk: Bytes, start: number, end: number): void {
     this.#intake.add(chunk, start, end);
   }

@@ -57,8 +57,6 @@ export interface StreamDecoder {
   readonly fault: StreamFault | undefined;
   add(chunk: Bytes, start: number, end: number): void;
   next(): Message | undefined;
-  /** A message has begun, and its end has not come. */
-  readonly midway: boolean;
 }
 
 export class MessageDecoder implements StreamDecoder {
@@ -70,10 +68,6 @@ export class MessageDecoder implements StreamDecoder {
 
   constructor(bytesMax = messageBytesMax) {
     this.#bytesMax = bytesMax;
-  }
-
-  get midway(): boolean {
-    return this.#length >= 0 || this.#intake.waitingBytes > 0;
   }
 
   add(chunk: Bytes, start: number, end: number): void {

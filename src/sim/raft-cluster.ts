@@ -195,17 +195,19 @@ export class RaftCluster {
     else if (kind < 40) this.#broken.delete(link());
   }
 
-  /** All is well again. True if within `ticksMax` a leader commits what is proposed to it and everybody it counts has it. */
-  heal(ticksMax = 40 * electionTicks): boolean {
+  /**
+   * All is well again. `live` if within `ticksMax` a leader commits what is proposed to it and everybody it counts has it.
+   * All clocks run, those of removed members too: one that knows nothing of its removal campaigns, and may be the only one that can win.
+   */
+  heal(ticksMax = 40 * electionTicks): 'live' | 'stranded' | 'dead' {
     this.#broken.clear();
     for (const member of this.#members) member.paused = false;
     let proposed: { readonly mark: string; readonly at: number } | undefined;
     for (let tick = 0; tick < ticksMax; tick++) {
-      // Who is no longer a member has been switched off as far as its clock goes; it still answers.
+      for (const member of this.#members) this.#tickHealed(member, tick);
+      for (let round = 0; round < 12; round++) this.#settle();
       const { voters, outgoing, learners } = this.#newest;
       const members = [...voters, ...outgoing, ...learners];
-      for (const member of this.#members) if (members.includes(member.id)) member.node.tick();
-      for (let round = 0; round < 12; round++) this.#settle();
       // A removed one may go on believing in itself; it does no harm.
       const leader = this.#members.find(({ id, node }) => node.raft.role === 'leader' && members.includes(id));
       if (leader === undefined) continue;
@@ -216,15 +218,24 @@ export class RaftCluster {
       }
       const { log, tracker } = leader.node.raft;
       const caughtUp = tracker.progresses.every(({ id }) => this.#member(id).storage.applied >= log.lastIndex());
-      if (caughtUp && log.committed === log.lastIndex()) return true;
+      if (caughtUp && log.committed === log.lastIndex()) return 'live';
     }
-    return this.#stranded();
+    return this.#stranded() ? 'stranded' : 'dead';
+  }
+
+  /** A leader that knows of its removal takes no proposals, so it must not lead for ever: as etcd's server, it ends a while later. */
+  #tickHealed(member: Member, tick: number): void {
+    const { raft } = member.node;
+    const removed = raft.role === 'leader' && raft.tracker.get(raft.id) === undefined;
+    if (removed && (tick + 1) % electionTicks === 0) this.#restart(member);
+    else member.node.tick();
   }
 
   /**
    * A limit of raft as etcd has it, where a configuration holds from when it is applied: a leader that removes or demotes itself
    * may be the only one to know that this is committed. If it then crashes or steps down, the others still count its vote, and
    * while its log is longer than theirs it will not give it. (Thesis 4.1 applies a configuration when it is written instead.)
+   * All clocks have run, so no lease stands in the way of a vote any more: it is a matter of logs alone.
    */
   #stranded(): boolean {
     const { voters, outgoing } = this.#newest;
@@ -250,12 +261,17 @@ export class RaftCluster {
   #settle(): void {
     for (const member of this.#members) {
       this.#ready(member);
-      while (member.appends.length > 0) this.#append(member);
-      this.judge.look(member, this.#members);
-      while (member.applies.length > 0) this.#apply(member);
-      this.judge.look(member, this.#members);
+      this.#finish(member);
     }
     for (let count = this.#network.length; count > 0; count--) this.#deliver(false);
+  }
+
+  /** All that was asked of the disk and of the state machine. */
+  #finish(member: Member): void {
+    while (member.appends.length > 0) this.#append(member);
+    this.judge.look(member, this.#members);
+    while (member.applies.length > 0) this.#apply(member);
+    this.judge.look(member, this.#members);
   }
 
   /** One line a node, for who looks into a failure. */
@@ -441,9 +457,22 @@ export class RaftCluster {
     }
     member.appends = [];
     member.applies = [];
+    this.#start(member, random.oneIn(2));
+  }
+
+  /** In good order: nothing is lost. */
+  #restart(member: Member): void {
+    this.#ready(member);
+    this.#finish(member);
+    member.synced = member.storage.initialState().hardState;
+    this.#start(member, true);
+  }
+
+  /** From its disk. What it has applied is there if it can be, and else is applied once more. */
+  #start(member: Member, keepsApplied: boolean): void {
+    const { storage } = member;
     const { metadata } = storage.stored();
-    if (random.oneIn(2) && this.#canSnapshot(member))
-      storage.createSnapshot(storage.applied, storage.confState, noBytes);
+    if (keepsApplied && this.#canSnapshot(member)) storage.createSnapshot(storage.applied, storage.confState, noBytes);
     else {
       storage.applied = metadata.index;
       storage.confState = metadata.confState;
@@ -467,14 +496,18 @@ export class RaftCluster {
   }
 }
 
+/** What was put to the test; `stranded` counts clusters that liveness is not promised to. */
+export type RaftCounts = Judge['counts'] & { readonly stranded: number };
+
 /** Runs one seed for `steps`, then heals it. Throws at the first broken rule. */
-export function runRaft(seed: number, steps: number): Judge['counts'] {
+export function runRaft(seed: number, steps: number): RaftCounts {
   let at = 0;
   try {
     const cluster = new RaftCluster(seed);
     for (; at < steps; at++) cluster.step();
-    check(cluster.heal(), 'all is well again, but no leader commits');
-    return cluster.judge.counts;
+    const healed = cluster.heal();
+    check(healed !== 'dead', 'all is well again, but no leader commits');
+    return { ...cluster.judge.counts, stranded: healed === 'stranded' ? 1 : 0 };
   } catch (cause) {
     throw new Error(`seed ${seed}, step ${at}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }

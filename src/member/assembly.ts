@@ -229,6 +229,7 @@ export function assemble(options: MemberOptions, parts: AssemblyParts): Assemble
     world,
     log,
     store,
+    restoring,
     leases: leaseDuties,
     deadlines,
     alarms,

@@ -28,6 +28,7 @@ import type { MemberOptions } from './options.js';
 import { type Ended, proposeOwn } from './own-requests.js';
 import { Publication } from './publication.js';
 import type { Reconfiguration } from './reconfiguration.js';
+import type { Restoring } from './restoring.js';
 import type { World } from './world.js';
 
 export interface DutyParts {
@@ -35,6 +36,7 @@ export interface DutyParts {
   readonly world: World;
   readonly log: Log;
   readonly store: Store;
+  readonly restoring: Restoring;
   readonly deadlines: Deadlines;
   readonly leases: LeaseDuties;
   readonly alarms: AlarmBook;
@@ -61,6 +63,7 @@ export class Duties implements LeadershipListener {
     this.#parts = parts;
     this.#compactor = parts.autoCompactor;
     this.publication = new Publication(options, parts.member, parts.log);
+    parts.restoring.follow(this.publication);
     this.#versions = new ClusterVersionMonitor(parts, options.downgradeCheckMs);
     this.#advance = new ElectionAdvance(options, { ...parts, peers: parts.world.peers });
     this.#lostLeader = new LostLeader(options, { ...parts, peers: parts.world.peers });

@@ -1,4 +1,5 @@
-// Proves: a member publishes itself through whoever leads, asks the next leader at once, and is done when any of them has done it.
+// Proves: a member publishes itself through whoever leads, asks at once the next leader, and again after a snapshot, and is done when
+// any of it has been done.
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RequestField } from '../apply/request-field.js';
@@ -70,4 +71,44 @@ test('it is asked again of a leader that did not do it', () => {
   publication.tick();
   equal(front.asked.length, 2);
   deepEqual(told, []);
+});
+
+test('it is asked again after a snapshot, of whoever leads then, and not while one is taken in', () => {
+  const { front, publication, told } = begin();
+  front.leads(2n, 2);
+  publication.tick();
+  publication.began();
+  front.leads(3n, 3);
+  publication.tick();
+  equal(front.asked.length, 1);
+  publication.ended();
+  equal(front.asked.length, 2);
+  publication.tick();
+  publication.began();
+  front.leads(noMember, 3);
+  publication.ended();
+  equal(front.asked.length, 2, 'nobody leads');
+  front.leads(3n, 3);
+  publication.tick();
+  publication.tick();
+  equal(front.asked.length, 3);
+  for (const lost of [0, 1]) front.asked[lost]?.failed('timeout');
+  publication.tick();
+  equal(front.asked.length, 3, 'the last has not been answered');
+  front.asked[2]?.applied({ kind: 'done', revision: 1 });
+  publication.began();
+  publication.ended();
+  deepEqual([publication.done, told, front.asked.length], [true, ['done'], 3]);
+});
+
+test('what was asked before a snapshot counts when it comes true after it', () => {
+  const { front, publication, told } = begin();
+  front.leads(2n, 2);
+  publication.tick();
+  publication.began();
+  publication.ended();
+  equal(front.asked.length, 2);
+  front.asked[0]?.applied({ kind: 'done', revision: 1 });
+  front.asked[1]?.applied({ kind: 'done', revision: 1 });
+  deepEqual([publication.done, told], [true, ['done']]);
 });

@@ -168,6 +168,27 @@ test('a new member with nothing comes in by a snapshot', () => {
   deepEqual([...joined.told].sort(), ['add 1', 'add 2', 'add 3']);
 });
 
+test('a member whose announcement is in the snapshot that brings it up announces itself again at once', () => {
+  const { few, leader } = withOneAway();
+  few.heal();
+  few.settle();
+  const id = 4n as never;
+  const joined = few.join(id);
+  let lost = 0;
+  // So that the snapshot that arrives is made after the announcement.
+  few.lose = ({ type, to }) => type === messageType.snap && to === id && lost++ < 2;
+  const context = utf8('{"id":4,"peerURLs":["http://4"]}');
+  leader.member.proposeConfChange({ type: confChangeType.addNode, nodeId: id, context }, { applied() {}, failed() {} });
+  const name = (one: One) => one.parts.members.member(id)?.name;
+  few.until(() => name(leader) === 'm4', 'the announcement');
+  equal(joined.member.applied, 0);
+  few.until(() => joined.member.applied > 0, 'the snapshot');
+  equal(name(joined), 'm4');
+  const beganMs = few.nowMs;
+  few.until(() => joined.parts.duties.publication.done, 'a member that serves');
+  ok(few.nowMs - beganMs < 200, `it served after ${few.nowMs - beganMs} ms`);
+});
+
 test('a snapshot that is lost, and one that is lost at its end, come again', () => {
   const { few, leader, away } = withOneAway();
   let lost = 0;

@@ -1,5 +1,6 @@
-// Proves: promises leave in order and never before what they rest on is durable; a snapshot from the leader is recorded before anything
-// that rests on it, its state installed before it is acknowledged, and no older one recorded behind it.
+// Proves: promises leave in order and never before what they rest on is durable; raft is told once that its log is stored; a snapshot
+// from the leader is recorded before anything that rests on it, its state installed before it is acknowledged, and no older one
+// recorded behind it.
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { noBytes } from '../base/bytes.js';
@@ -24,7 +25,8 @@ class Stage {
       },
     },
     storage: this.storage,
-    deliver: ({ index }) => this.told.push(`promise ${index}`),
+    deliver: ({ type, term, index }) =>
+      this.told.push(type === messageType.storageAppendResp ? `stored ${index} in ${term}` : `promise ${index}`),
     install: (snapshot, installed) => {
       this.told.push(`install ${snapshot.metadata.index}`);
       this.installed = installed;
@@ -78,6 +80,47 @@ test('promises wait for the write before them, and a commit index alone for the 
   writer.write(append([], 3, [15]));
   deepEqual(stage.take(), ['promise 15']);
   equal(writer.takeUnwrittenHardState()?.commit, 3);
+});
+
+/** Raft's own promise behind those to others: its log is stored up to `index`. */
+function withStored(message: Message, term: number, index: number): Message {
+  const { snapshot } = message;
+  const stored = { ...newMessage(messageType.storageAppendResp, 1n as MemberId), term, index, logTerm: 2, snapshot };
+  return { ...message, responses: [...message.responses, stored] };
+}
+
+test('raft asks again while its log is being written, and is told once', () => {
+  const stage = new Stage();
+  const { writer } = stage;
+  writer.write(withStored(append([1, 2], 1, [12]), 2, 2));
+  writer.write(withStored(append([], 2, [13]), 2, 2));
+  writer.write(withStored(append([], 2, [14]), 2, 2));
+  writer.recordSnapshot(snapshotAt(1), () => {});
+  writer.write(withStored(append([], 2, [15]), 2, 2));
+  writer.write(withStored(append([3], 2, [16]), 2, 3));
+  stage.take();
+  writer.persisted();
+  deepEqual(stage.take(), ['promise 12', 'stored 2 in 2', 'promise 13', 'promise 14']);
+  writer.persisted();
+  deepEqual(stage.take(), ['promise 15']);
+  writer.persisted();
+  deepEqual(stage.take(), ['promise 16', 'stored 3 in 2']);
+});
+
+test('what raft does not listen to in its next term it is told again, and a snapshot always', () => {
+  const stage = new Stage();
+  const { writer } = stage;
+  writer.write(withStored(append([1, 2], 1, []), 2, 2));
+  writer.write(withStored({ ...append([], 1, [13]), term: 3 }, 3, 2));
+  writer.write(withStored(append([], 2, [], snapshotAt(2)), 3, 2));
+  stage.take();
+  writer.persisted();
+  writer.persisted();
+  deepEqual(stage.take(), ['stored 2 in 2', 'promise 13', 'stored 2 in 3']);
+  stage.saved.shift()?.();
+  writer.persisted();
+  stage.installed?.();
+  deepEqual(stage.take(), ['persist snapshot 2, commit 2', 'install 2', 'stored 2 in 3']);
 });
 
 test('a snapshot: its file, its record with the hard state, its state, its promise, and what came behind it', () => {

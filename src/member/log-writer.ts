@@ -5,10 +5,13 @@
  *
  * A response is delivered when all that was given before it is durable: to raft itself, or to the member it is for. A commit
  * index alone is not worth a write: it can be found out again, so it goes along with the next batch that has to be written.
+ *
+ * As long as it does not know its log to be stored, raft asks to be told so with every message, of the same entries again where
+ * there are no others. It is told once.
  */
 import { check } from '../base/check.js';
 import type { MemoryStorage } from '../raft/memory-storage.js';
-import type { HardState, Message, Snapshot } from '../wire/raftpb/types.js';
+import { type HardState, type Message, messageType, type Snapshot } from '../wire/raftpb/types.js';
 import type { World } from './world.js';
 
 export interface LogWriterParts {
@@ -39,6 +42,8 @@ export class LogWriter {
   #held: Message[] = [];
   /** Of the newest snapshot from a leader that was given to the log. */
   #receivedIndex = 0;
+  /** What raft was told last of its log being stored. */
+  #toldStored: Message | undefined;
 
   constructor(parts: LogWriterParts) {
     this.#parts = parts;
@@ -94,14 +99,30 @@ export class LogWriter {
   /** What has no write of its own is done when those before it are: it may speak of their entries. */
   #respondInOrder(responses: readonly Message[]): void {
     const last = this.#writing.at(-1);
-    if (last === undefined) for (const response of responses) this.#parts.deliver(response);
+    if (last === undefined) this.#deliver(responses);
     else last.responses = [...last.responses, ...responses];
   }
 
   #complete({ entries, responses, durable }: Written): void {
     if (entries.length > 0) this.#parts.storage.append(entries);
-    for (const response of responses) this.#parts.deliver(response);
+    this.#deliver(responses);
     durable?.();
+  }
+
+  #deliver(responses: readonly Message[]): void {
+    for (const response of responses) {
+      if (response.type === messageType.storageAppendResp) {
+        if (this.#isTold(response)) continue;
+        this.#toldStored = response;
+      }
+      this.#parts.deliver(response);
+    }
+  }
+
+  /** Said again it would do nothing: in one term an entry that was cut off does not come back. */
+  #isTold({ term, index, logTerm, snapshot }: Message): boolean {
+    const told = this.#toldStored;
+    return snapshot === undefined && told?.index === index && told.term === term && told.logTerm === logTerm;
   }
 
   /**

@@ -30,6 +30,13 @@ test('a proposal and a read that come back are taken', () => {
   equal(fromOurselves(messageType.readIndex, new Uint8Array(8)), undefined);
 });
 
+test('a type that only a later version knows does not get to raft', () => {
+  for (const type of [-1, 24, 92]) {
+    const message = { ...newMessage(type as MessageType, own), from: 2n as MemberId, term: 1 };
+    equal(faultOf(message, own, members), 'ignored Raft message of an unknown type');
+  }
+});
+
 test('nobody appends, votes or acknowledges in our name', () => {
   const { app, appResp, heartbeat, vote, preVoteResp, readIndexResp, hup } = messageType;
   for (const type of [app, appResp, heartbeat, vote, preVoteResp, readIndexResp, hup]) {

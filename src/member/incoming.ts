@@ -9,7 +9,7 @@ import type { MemberId } from '../base/ids.js';
 import type { MembershipBook } from '../cluster/book.js';
 import { isV2 } from '../raft/conf-change.js';
 import { decodeConfChange } from '../raft/conf-change-codec.js';
-import { isLocalMessage, isLocalTarget } from '../raft/message.js';
+import { isKnownType, isLocalMessage, isLocalTarget } from '../raft/message.js';
 import { InternalRaftRequest } from '../wire/messages/raft-request.js';
 import { decodeFailure } from '../wire/proto/failure.js';
 import { type Entry, entryType, type Message, messageType } from '../wire/raftpb/types.js';
@@ -29,6 +29,7 @@ export function faultOf(
   const { type, from, to } = message;
   if (to !== own) return 'rejected Raft message to mismatch member';
   if (members.isRemoved(from)) return 'rejected Raft message from removed member';
+  if (!isKnownType(type)) return 'ignored Raft message of an unknown type';
   if (isLocalTarget(from) || isLocalMessage(type)) return 'rejected local Raft message from a peer';
   if (from === own && !comesBack(type)) return 'rejected local Raft message from a peer';
   if (message.term > countedMax || message.index > countedMax || message.commit > countedMax)

@@ -33,6 +33,11 @@ export function isLocalTarget(id: MemberId): boolean {
   return id === localAppendThread || id === localApplyThread;
 }
 
+/** Whether there is such a type: a peer may be of a later version. */
+export function isKnownType(type: MessageType): boolean {
+  return type >= messageType.hup && type <= messageType.forgetLeader;
+}
+
 /** Messages that never cross the network: a node, its application or its storage sends them to itself. */
 export function isLocalMessage(type: MessageType): boolean {
   switch (type) {

@@ -3,6 +3,7 @@
  * Each is checked as etcd checks it, and refused in its words.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Bytes } from '../../base/bytes.js';
 import { idToHex, type MemberId } from '../../base/ids.js';
 import { apiVersion } from '../../base/version.js';
 import { incompatibility } from '../../cluster/peer-check.js';
@@ -94,39 +95,44 @@ export class RaftEndpoints {
     if (!this.#isOfCluster(request, response)) return;
     const sender = parseId(headerOf(request, 'x-server-from'));
     if (sender !== undefined) this.#addRemote(sender, request);
-    const { log, memberId, counters } = this.#setup;
-    const own = { 'local-member-id': idToHex(memberId) };
+    const { log, counters } = this.#setup;
     const address = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
     gather(request, messageBytesMax, (read) => {
-      if (!read.ok) {
-        log.warn('failed to read Raft message', { ...own, error: read.why });
-        counters.failedReceive(address);
-        response.shouldKeepAlive = false;
-        if (read.why === bodyTooLarge) return refuse(response, 413, read.why);
-        return refuse(response, 400, 'error reading raft message');
-      }
-      const message = decodeMessage(read.body, 0, read.body.length);
-      if (typeof message === 'number' || !isSound(message)) {
-        log.warn('failed to unmarshal Raft message', { ...own, error: 'malformed message' });
-        counters.failedReceive(address);
-        return refuse(response, 400, 'error unmarshalling raft message');
-      }
-      counters.of(idToHex(message.from)).receivedBytes += read.body.length;
-      if (message.type === messageType.snap) {
-        // Its database comes with it, by another way: raft would rest the log on values that are not there.
-        log.warn('unexpected Raft message type', { ...own, 'message-type': describeMessageType(message.type) });
-        return refuse(response, 400, 'wrong raft message type');
-      }
-      const refused = this.process(message);
-      if (refused === undefined) {
-        response.writeHead(204).end();
-        return;
-      }
-      log.warn('failed to process Raft message', { ...own, error: refused });
+      if (read.ok) return this.#takeMessage(read.body, address, response);
+      log.warn('failed to read Raft message', { ...this.#own, error: read.why });
+      counters.failedReceive(address);
+      response.shouldKeepAlive = false;
+      if (read.why === bodyTooLarge) return refuse(response, 413, read.why);
+      refuse(response, 400, 'error reading raft message');
+    });
+  }
+
+  #takeMessage(body: Bytes, address: string, response: ServerResponse): void {
+    const { log, counters } = this.#setup;
+    const malformed = () => {
+      log.warn('failed to unmarshal Raft message', { ...this.#own, error: 'malformed message' });
+      counters.failedReceive(address);
+      refuse(response, 400, 'error unmarshalling raft message');
+    };
+    const message = decodeMessage(body, 0, body.length);
+    if (typeof message === 'number') return malformed();
+    counters.of(idToHex(message.from)).receivedBytes += body.length;
+    // As in etcd, that a message is not for us comes before all that it says.
+    const refused = this.#refusalOf(message);
+    if (refused !== undefined) {
+      log.warn('failed to process Raft message', { ...this.#own, error: refused });
       // No 403: who gets that stops for good, and a member that has taken another's URL would stop whoever still looks for that one.
       response.shouldKeepAlive = false;
-      refuse(response, 500, 'error processing raft message');
-    });
+      return refuse(response, 500, 'error processing raft message');
+    }
+    if (!isSound(message)) return malformed();
+    if (message.type === messageType.snap) {
+      // Its database comes with it, by another way: raft would rest the log on values that are not there.
+      log.warn('unexpected Raft message type', { ...this.#own, 'message-type': describeMessageType(message.type) });
+      return refuse(response, 400, 'wrong raft message type');
+    }
+    this.#deliver(message);
+    response.writeHead(204).end();
   }
 
   #serveSnapshot(request: IncomingMessage, response: ServerResponse): void {
@@ -146,19 +152,32 @@ export class RaftEndpoints {
 
   /** Hands a message to the member; what stands against it otherwise. */
   process(message: Message): string | undefined {
-    const { log, memberId, events, turn } = this.#setup;
-    const own = { 'local-member-id': idToHex(memberId) };
-    if (events.isRemoved(message.from)) {
-      log.warn('rejected Raft message from removed member', { ...own, 'removed-member-id': idToHex(message.from) });
+    const refused = this.#refusalOf(message);
+    if (refused === undefined) this.#deliver(message);
+    return refused;
+  }
+
+  #refusalOf({ from, to }: Message): string | undefined {
+    const { log, memberId, events } = this.#setup;
+    if (events.isRemoved(from)) {
+      log.warn('rejected Raft message from removed member', { ...this.#own, 'removed-member-id': idToHex(from) });
       return 'cannot process message from removed member';
     }
-    if (message.to !== memberId) {
-      log.warn('rejected Raft message to mismatch member', { ...own, 'mismatch-member-id': idToHex(message.to) });
+    if (to !== memberId) {
+      log.warn('rejected Raft message to mismatch member', { ...this.#own, 'mismatch-member-id': idToHex(to) });
       return 'cannot process message to mismatch member';
     }
-    events.received(message);
-    turn.begin();
     return undefined;
+  }
+
+  #deliver(message: Message): void {
+    this.#setup.events.received(message);
+    this.#setup.turn.begin();
+  }
+
+  /** In every line of the log. */
+  get #own() {
+    return { 'local-member-id': idToHex(this.#setup.memberId) };
   }
 
   #addRemote(id: MemberId, request: IncomingMessage): void {

@@ -459,6 +459,24 @@ test('strangers and strange requests are refused in etcd’s words', async () =>
     ['POST', '/raft', {}, 400, 'error unmarshalling raft message\n', Uint8Array.of(0xff)],
     ['POST', '/raft', {}, 500, 'error processing raft message\n', fromStranger],
     ['POST', '/raft', {}, 500, 'error processing raft message\n', misled],
+    ['POST', '/raft', {}, 500, 'error processing raft message\n', encoded(message(messageType.snap, b, b))],
+    [
+      'POST',
+      '/raft',
+      {},
+      500,
+      'error processing raft message\n',
+      encoded(message(messageType.vote, b, b, { term: 2 ** 50 })),
+    ],
+    [
+      'POST',
+      '/raft',
+      {},
+      400,
+      'error unmarshalling raft message\n',
+      encoded(message(messageType.vote, b, a, { term: 2 ** 50 })),
+    ],
+    ['POST', '/raft', {}, 204, '', encoded(message(92 as MessageType, b, a))],
     ['POST', '/raft', {}, 413, 'request body too large\n', new Uint8Array(64 * 1024 * 1024 + 1)],
     ['POST', '/raft', {}, 204, '', vote],
     [
@@ -498,7 +516,7 @@ test('strangers and strange requests are refused in etcd’s words', async () =>
     if (path !== '/raft/else' && status !== 405) equal(answer.headers['x-etcd-cluster-id'], idToHex(cluster));
     if (status === 405) equal(answer.headers.allow, method === 'GET' ? 'POST' : 'GET');
   }
-  equal(left.received.length, 1);
+  equal(left.received.length, 2);
   const probe = await call(`${left.url}/raft/probing`, 'GET', {});
   match(probe.body, /^\{"OK":true,"Now":"\d{4}-[^"]+Z"\}\n$/);
   left.stop();

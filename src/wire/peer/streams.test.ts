@@ -8,7 +8,7 @@ import type { Random } from '../../base/random.js';
 import { forSeeds } from '../../base/seeds.js';
 import { Writer } from '../proto/writer.js';
 import { decodeMessage, entrySize, messageSize, writeEntry, writeMessage } from '../raftpb/codec.js';
-import { type Entry, type Message, type MessageType, messageType } from '../raftpb/types.js';
+import { type Entry, type EntryType, type Message, type MessageType, messageType } from '../raftpb/types.js';
 import { AppendDecoder, AppendEncoder } from './append-stream.js';
 import {
   MessageDecoder,
@@ -163,6 +163,8 @@ test('what no member sends is a fault', () => {
     message(messageType.heartbeat, { term: Number.MAX_SAFE_INTEGER }),
     message(messageType.app, { term: 1, logTerm: 1, index: 4, entries: [entry] }),
     message(messageType.app, { term: 1, logTerm: 1, index: 1, entries: [{ ...entry, term: 2 }] }),
+    message(messageType.app, { term: 1, logTerm: 1, index: 1, entries: [{ ...entry, type: 3 as EntryType }] }),
+    message(messageType.prop, { entries: [{ ...entry, type: 3 as EntryType }] }),
     message(messageType.snap, { term: 1 }),
   ];
   for (const each of unsound) {

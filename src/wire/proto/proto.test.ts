@@ -108,6 +108,28 @@ test('groups nest as deep as Go lets them', () => {
   }
 });
 
+test('numbers in groups go as far as Go lets them, and every group ends with its own', () => {
+  const field = (number: number, wire: number) => new BinaryWriter().int64(BigInt(number) * 8n + BigInt(wire)).finish();
+  const varint = Uint8Array.of(5);
+  for (const [number, end, failure] of [
+    [2 ** 29, 2, decodeFailure.none],
+    [2 ** 31 - 1, 2, decodeFailure.none],
+    [2 ** 31, 2, decodeFailure.malformed],
+    [0, 2, decodeFailure.malformed],
+    [77, 3, decodeFailure.malformed],
+  ] as const) {
+    const inner = [field(number, 3), field(number, 0), varint, field(number, 4)];
+    const bytes = concatBytes([field(2, 3), ...inner, field(end, 4)]);
+    reader.open(bytes, 0, bytes.length);
+    reader.skip(reader.tag());
+    equal(reader.failure, failure, `field ${number}`);
+    equal(reader.tag(), 0);
+  }
+  reader.open(field(2 ** 29, 0), 0, 5);
+  equal(reader.tag(), 0);
+  equal(reader.failure, decodeFailure.malformed);
+});
+
 test('UTF-8 is judged as a strict decoder judges it', () => {
   const strict = new TextDecoder('utf-8', { fatal: true });
   const judge = (bytes: Uint8Array) => {

@@ -20,6 +20,7 @@ import { isUtf8 } from './utf8.js';
 const behindAll = 0x3fff_ffff;
 const wireGroupStart = 3;
 const wireGroupEnd = 4;
+const groupNumberMax = 0x7fff_ffff;
 
 export class Reader {
   bytes: Bytes = noBytes;
@@ -224,12 +225,17 @@ export class Reader {
   #skipGroup(field: number): void {
     const open = [field];
     while (open.length > 0) {
-      const tag = this.tag();
-      const wire = tag & 7;
-      if (wire === wireGroupStart) open.push(tag >>> 3);
-      else if (wire !== wireGroupEnd && tag !== 0) this.skip(tag);
-      // The message ends inside the group, or another group ends, or there are more than anyone nests.
-      else if (open.pop() !== tag >>> 3 || tag === 0) this.fail(decodeFailure.malformed);
+      // The message ends inside the group.
+      if (this.at >= this.end) return this.fail(decodeFailure.malformed);
+      if (!this.varint()) return;
+      const number = this.hi * 0x2000_0000 + (this.lo >>> 3);
+      const wire = this.lo & 7;
+      // Go's protobuf lets numbers go further inside a group than outside of one.
+      if (number === 0 || number > groupNumberMax) this.fail(decodeFailure.malformed);
+      else if (wire === wireGroupStart) open.push(number);
+      else if (wire !== wireGroupEnd) this.skip(wire);
+      // Another group ends, or there are more than anyone nests.
+      else if (open.pop() !== number) this.fail(decodeFailure.malformed);
       if (open.length > messageDepthMax + 1) this.fail(decodeFailure.malformed);
       if (this.failure !== decodeFailure.none) return;
     }

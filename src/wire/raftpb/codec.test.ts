@@ -221,6 +221,19 @@ test('zeros, empty data and packed lists that older members write are read', () 
   deepEqual(decodeConfState(packed, 0, packed.length), state);
 });
 
+test('types of a later version are read in messages, as Go reads them, and not in a log', () => {
+  const bytes = (text: string) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  const typed = (text: string) => {
+    const read = codec.decodeMessage(bytes(text), 0, text.length / 2);
+    return typeof read === 'number' ? undefined : [read.type, ...read.entries.map(({ type }) => type)];
+  };
+  deepEqual(typed('085c'), [92]);
+  deepEqual(typed('0878b9800000000000000000000806'), [6]);
+  deepEqual(typed('3a0208053a00'), [0, 5, 0]);
+  const entry = bytes('0805');
+  equal(codec.decodeEntry(entry, 0, entry.length), decodeFailure.malformed);
+});
+
 test('changes of the membership', () => {
   forSeeds(200, (random) => {
     const change: ConfChange = {

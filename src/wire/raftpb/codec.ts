@@ -49,6 +49,8 @@ export function writeEntry(to: Writer, entry: Entry): void {
 export function decodeEntry(bytes: Bytes, start: number, end: number): Decoded<Entry> {
   reader.open(bytes, start, end);
   const entry = readEntry(reader);
+  // A type that raft 3.7 does not know is a fault: such an entry cannot be applied.
+  if (!isKnownEntry(entry)) reader.fail(decodeFailure.malformed);
   return reader.failure === decodeFailure.none ? entry : reader.failure;
 }
 
@@ -64,9 +66,12 @@ function readEntry(from: Reader): Entry {
     else if (tag === 0x22) data = from.view();
     else from.skip(tag);
   }
-  // A type that raft 3.7 does not know is a fault: such an entry cannot be applied.
-  if (type < entryType.normal || type > entryType.confChangeV2) from.fail(decodeFailure.malformed);
   return { type: type as EntryType, term, index, data };
+}
+
+/** Whether there is such a type. A message with others decodes, as in Go: who it is for is looked at first. */
+export function isKnownEntry({ type }: Entry): boolean {
+  return type >= entryType.normal && type <= entryType.confChangeV2;
 }
 
 export function hardStateSize(state: HardState): number {
@@ -191,7 +196,8 @@ function readMessage(from: Reader, depth: number): Message {
 function readMessageField(from: Reader, tag: number, message: Message): void {
   switch (tag) {
     case 0x08:
-      message.type = readMessageType(from);
+      // One that we do not know must not end a stream: members of a later version may send it, and raft passes over it.
+      message.type = from.int32() as MessageType;
       break;
     case 0x10:
       message.to = readId(from);
@@ -232,12 +238,6 @@ function readMessageField(from: Reader, tag: number, message: Message): void {
     default:
       from.skip(tag);
   }
-}
-
-function readMessageType(from: Reader): MessageType {
-  const type = from.int32();
-  if (type < messageType.hup || type > messageType.forgetLeader) from.fail(decodeFailure.malformed);
-  return type as MessageType;
 }
 
 function idField(to: Writer, tag: number, id: MemberId): void {

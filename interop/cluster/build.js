@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { follow } from '../problems.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const script = join(here, '..', '..', 'bin', 'quorate.js');
@@ -17,38 +18,45 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 
-/** Go's cache makes this quick when nothing has changed. */
+/** What went wrong in each program that failed. */
+const wrongs = [];
+
+/** Go's cache makes this quick when nothing has changed. Who judges the programs is tested first. */
 export function buildSuite(name) {
   const work = mkdtempSync(join(tmpdir(), `quorate-${name}-`));
-  for (const part of ['etcd', name]) {
-    const { status } = spawnSync('go', ['build', '-o', join(work, part), `./${part}`], { cwd: here, stdio: 'inherit' });
-    if (status !== 0) throw new Error(`go build of ${part} ended with ${status}`);
-  }
+  go('test', './history');
+  for (const part of ['etcd', name]) go('build', '-o', join(work, part), `./${part}`);
   return work;
 }
 
+function go(...args) {
+  const { status } = spawnSync('go', args, { cwd: here, stdio: 'inherit' });
+  if (status !== 0) throw new Error(`go ${args.join(' ')} ended with ${status}`);
+}
+
 /** Resolves to whether the program ended well; what the members said and stored is kept when it did not. */
-export function play(work, name, dir, flags) {
+export async function play(work, name, dir, flags) {
   const child = spawn(
     join(work, name),
     [`-etcd=${join(work, 'etcd')}`, `-quorate=${script}`, `-dir=${join(work, dir)}`, ...flags],
-    { stdio: 'inherit' },
+    { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   running.add(child);
-  return new Promise((resolve) => {
-    child.on('error', () => resolve(false));
-    child.on('exit', (code) => {
-      running.delete(child);
-      if (code === 0) rmSync(join(work, dir), { recursive: true, force: true });
-      else console.log(`  data and logs are in ${join(work, dir)}`);
-      resolve(code === 0);
-    });
-  });
+  const { code, problems } = await follow(child);
+  running.delete(child);
+  if (code === 0) {
+    rmSync(join(work, dir), { recursive: true, force: true });
+    return true;
+  }
+  console.log(`  data and logs are in ${join(work, dir)}`);
+  wrongs.push(`${dir}:`, ...problems);
+  return false;
 }
 
 /** Ends this process: with 0 and nothing left behind when nothing failed. */
 export function end(work, name, passed, failed) {
   if (failed === 0) rmSync(work, { recursive: true, force: true });
+  else console.log(`\nwhat was wrong:\n${wrongs.join('\n')}\n`);
   console.log(`${name}: ${passed} passed, ${failed} failed`);
   process.exit(failed === 0 ? 0 : 1);
 }

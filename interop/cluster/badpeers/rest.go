@@ -167,7 +167,7 @@ func (r *run) sameEnd(name string, flags []string) {
 	r.s.Count("refused starts compared", 1)
 	r.s.Say("%s: %s", name, ends[0])
 	if ends[0] != ends[1] {
-		r.s.Wrong("%s\n    Go:   %s\n    ours: %s", name, ends[0], ends[1])
+		r.s.Wrong("%s\nGo:   %s\nours: %s", name, ends[0], ends[1])
 	}
 }
 

@@ -3,6 +3,8 @@ package history
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"sort"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -266,6 +268,13 @@ func (s *State) Do(request proto.Message) (proto.Message, []*mvccpb.Event) {
 		s.Revision++
 	}
 	return answer, w.events
+}
+
+// makes says whether a request, if it were carried out now, would make these events and no others.
+func (s *State) makes(request proto.Message, events []*mvccpb.Event) bool {
+	tried := &State{Revision: s.Revision, kvs: maps.Clone(s.kvs), keys: slices.Clone(s.keys)}
+	_, made := tried.Do(request)
+	return sameEvents(made, events)
 }
 
 // Apply takes over a revision whose cause is not known.

@@ -8,6 +8,8 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -49,11 +51,11 @@ func (j *Judgement) wrong(format string, args ...any) {
 func Verify(calls []*Call, log *Log, leases map[int64]*Lease) *Judgement {
 	j := &Judgement{}
 	writes, reads := map[int64]*Call{}, map[int64][]*Call{}
-	open := map[string]*Call{}
+	var open []*Call
 	for _, c := range calls {
 		if c.Err != nil {
-			for _, token := range tokens(c.Request) {
-				open[token] = c
+			if !refused(c.Err) {
+				open = append(open, c)
 			}
 			continue
 		}
@@ -162,17 +164,19 @@ func (j *Judgement) answer(state *State, c *Call) {
 }
 
 // unanswered finds the cause of a revision that no answer told of: a write whose answer was lost, or the end of a lease.
-func (j *Judgement) unanswered(state *State, events []*mvccpb.Event, open map[string]*Call, leases map[int64]*Lease, log *Log) {
+func (j *Judgement) unanswered(state *State, events []*mvccpb.Event, open []*Call, leases map[int64]*Lease, log *Log) {
 	revision := state.Revision + 1
+	for _, c := range open {
+		if c.Floor < revision && state.makes(c.Request, events) {
+			j.Ambiguous++
+			return
+		}
+	}
 	var lease int64
 	deletesOnly := true
 	for _, e := range events {
 		if e.Type == mvccpb.Event_PUT {
 			deletesOnly = false
-			if open[tokenOf(e.Kv.Value)] != nil {
-				j.Ambiguous++
-				return
-			}
 		} else if before := state.Get(e.Kv.Key); before == nil {
 			j.wrong("revision %d deletes %s, which is not there", revision, e.Kv.Key)
 		} else {
@@ -191,12 +195,6 @@ func (j *Judgement) unanswered(state *State, events []*mvccpb.Event, open map[st
 	if lease != 0 && strings.Join(gone, "\n") == strings.Join(state.Attached(lease), "\n") {
 		j.leaseEnded(leases[lease], log.SeenAt(revision), revision)
 		return
-	}
-	for _, c := range open {
-		if mayDelete(c.Request) {
-			j.Ambiguous++
-			return
-		}
 	}
 	j.wrong("revision %d was deleted by nobody: %s", revision, showEvents(events))
 }
@@ -228,6 +226,15 @@ func LongestGap(calls []*Call) time.Duration {
 		longest = max(longest, times[i].Sub(times[i-1]))
 	}
 	return longest
+}
+
+// refused says that nothing was done: the request could not be carried out. Any other error may hide a write.
+func refused(err error) bool {
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition, codes.OutOfRange:
+		return true
+	}
+	return false
 }
 
 func wrote(c *Call) bool {
@@ -270,35 +277,6 @@ func bare(answer proto.Message) proto.Message {
 func tokenOf(value []byte) string {
 	token, _, _ := strings.Cut(string(value), "|")
 	return token
-}
-
-func tokens(request proto.Message) []string {
-	switch r := request.(type) {
-	case *pb.PutRequest:
-		return []string{tokenOf(r.Value)}
-	case *pb.TxnRequest:
-		var all []string
-		for _, op := range append(append([]*pb.RequestOp(nil), r.Success...), r.Failure...) {
-			if put := op.GetRequestPut(); put != nil {
-				all = append(all, tokenOf(put.Value))
-			}
-			if inner := op.GetRequestTxn(); inner != nil {
-				all = append(all, tokens(inner)...)
-			}
-		}
-		return append(all, fmt.Sprintf("txn %p", r))
-	case *pb.DeleteRangeRequest:
-		return []string{fmt.Sprintf("delete %p", r)}
-	}
-	return nil
-}
-
-func mayDelete(request proto.Message) bool {
-	switch request.(type) {
-	case *pb.DeleteRangeRequest, *pb.TxnRequest:
-		return true
-	}
-	return false
 }
 
 func sameEvents(a, b []*mvccpb.Event) bool {

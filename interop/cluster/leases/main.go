@@ -97,7 +97,7 @@ func (c *cluster) scene(name string, play func()) {
 
 func (c *cluster) wrong(format string, values ...any) {
 	c.faults++
-	fmt.Printf("    "+format+"\n", values...)
+	fmt.Printf("    WRONG: "+format+"\n", values...)
 }
 
 func (c *cluster) boot() {

@@ -83,7 +83,8 @@ func (s *Story) Figure(name string) int {
 
 // Wrong is something that must not be.
 func (s *Story) Wrong(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	// All of it stands deeper than its first line: so it is known to belong to it.
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "\n    ")
 	s.mu.Lock()
 	s.wrongs = append(s.wrongs, text)
 	count := len(s.wrongs)

@@ -8,7 +8,7 @@ import { performance } from 'node:perf_hooks';
 import { idToHex } from '../../base/ids.js';
 import type { StreamEncoder } from '../../wire/peer/message-stream.js';
 import { Writer } from '../../wire/proto/writer.js';
-import type { Message } from '../../wire/raftpb/types.js';
+import { type Message, messageType } from '../../wire/raftpb/types.js';
 import type { Flushable } from '../turn.js';
 import { type PeerSetup, readTimeoutMs } from './peer-setup.js';
 import type { Carrier, PeerStatus } from './peer-status.js';
@@ -80,8 +80,11 @@ export class OutgoingStream implements Flushable {
 
   /** False when too much waits already. */
   send(message: Message): boolean {
-    if (this.#queue.length >= messagesMax) return false;
-    this.#queue.push(message);
+    const queue = this.#queue;
+    const last = queue.at(-1);
+    if (last !== undefined && saysAgain(message, last)) queue[queue.length - 1] = message;
+    else if (queue.length >= messagesMax) return false;
+    else queue.push(message);
     this.#markDirty();
     return true;
   }
@@ -123,6 +126,8 @@ export class OutgoingStream implements Flushable {
     if (this.#heartbeatDue) this.#encoder.writeHeartbeat(writer);
     this.#heartbeatDue = false;
     if (writer.at > sizeLineBytes) this.#write(socket, writer);
+    // When the kernel takes all at once, `drain` never comes.
+    if (this.#queue.length > 0 && !socket.writableNeedDrain) this.#markDirty();
   }
 
   #write(socket: Socket, writer: Writer): void {
@@ -179,6 +184,21 @@ export class OutgoingStream implements Flushable {
       'remote-peer-id': idToHex(this.#status.id),
     };
   }
+}
+
+/**
+ * An append from where the one before it begins, with no fewer entries: a leader that does not know yet where a follower's log
+ * ends sends all it may with each answer to a heartbeat, of which reads make hundreds a second.
+ */
+function saysAgain(message: Message, before: Message): boolean {
+  return (
+    message.type === messageType.app &&
+    before.type === messageType.app &&
+    message.term === before.term &&
+    message.index === before.index &&
+    message.logTerm === before.logTerm &&
+    message.entries.length >= before.entries.length
+  );
 }
 
 /** Eight hex digits, zeros in front. */

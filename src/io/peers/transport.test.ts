@@ -21,6 +21,7 @@ import { type Message, type MessageType, messageType } from '../../wire/raftpb/t
 import { createHttp1Server, http1Limits } from '../http1.js';
 import type { DatabaseIntake } from '../storage.js';
 import { Turn } from '../turn.js';
+import { linkHeartbeatMs } from './peer-setup.js';
 import { PeerTransport } from './transport.js';
 
 const [a, b, stranger] = [0xa1n as MemberId, 0xb2n as MemberId, 0xc3n as MemberId];
@@ -201,6 +202,47 @@ test('messages of all kinds and sizes arrive whole and in the order of their str
   deepEqual(came(messageType.heartbeat), others);
   deepEqual(left.unreachable, []);
   ok((left.counters.of('b2').sentBytes ?? 0) > 3_000_000);
+  stop();
+});
+
+test('what waits behind a full write goes on when the kernel has taken that at once', async () => {
+  const { left, right, stop } = await pair();
+  const data = new Uint8Array(700_000);
+  // Well within what a socket's buffers hold, so that there is nothing to drain.
+  for (let i = 0; i < 6; i++) left.transport?.send(b, append(a, b, i, data));
+  const beganMs = performance.now();
+  await until(() => right.received.length === 6, 'all appends');
+  // Not with the next heartbeats of the link.
+  ok(performance.now() - beganMs < linkHeartbeatMs / 2);
+  stop();
+});
+
+test('of appends that say the same again only the last is sent', async () => {
+  const { left, right, stop } = await pair();
+  const send = (index: number, count: number) => {
+    const entries = Array.from({ length: count }, (_, i) => ({
+      type: 0 as const,
+      term: 1,
+      index: index + 1 + i,
+      data: new Uint8Array(9),
+    }));
+    left.transport?.send(b, message(messageType.app, a, b, { index, entries, commit: count }));
+  };
+  for (let count = 0; count < 100; count++) send(7, count);
+  send(7, 50);
+  send(106, 2);
+  left.transport?.send(b, message(messageType.heartbeat, a, b));
+  send(106, 2);
+  await until(() => right.received.length === 4, 'messages');
+  const appends = right.received.filter(({ type }) => type === messageType.app);
+  deepEqual(
+    appends.map(({ index, entries }) => [index, entries.length]),
+    [
+      [7, 99],
+      [7, 50],
+      [106, 2],
+    ],
+  );
   stop();
 });
 

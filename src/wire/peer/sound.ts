@@ -17,11 +17,12 @@ export function isSound(message: Message): boolean {
   return message.type === messageType.app ? follows(message) : message.entries.every(isKnownEntry);
 }
 
-/** Entries of a log follow one another, and none is of a term after its sender's. */
+/** Entries of a log follow one another, their terms never fall, and none is of a term after its sender's. */
 function follows(message: Message): boolean {
-  let { index } = message;
+  let { index, logTerm: term } = message;
   for (const entry of message.entries) {
-    if (entry.index !== ++index || entry.term > message.term || !isKnownEntry(entry)) return false;
+    if (entry.index !== ++index || entry.term < term || entry.term > message.term || !isKnownEntry(entry)) return false;
+    term = entry.term;
   }
   return true;
 }

@@ -51,14 +51,14 @@ function message(type: MessageType, more: Partial<Message>): Message {
   return { type, to: local, from: remote, ...numbers, ...rest, ...more };
 }
 
-/** As entries of a log are: each has the next index, and no term is above the sender's. */
-function entriesAfter(random: Random, index: number, term: number, count: number): Entry[] {
-  return Array.from({ length: count }, (_, i) => ({
-    type: random.pick([0, 0, 0, 1, 2]),
-    term: term - random.below(2),
-    index: index + 1 + i,
-    data: random.bytes(random.pick([0, 1, 100, 3000])),
-  }));
+/** As entries of a log are: each has the next index, terms do not fall, and none is above the sender's. */
+function entriesAfter(random: Random, { index, logTerm, term }: Record<'index' | 'logTerm' | 'term', number>): Entry[] {
+  let at = logTerm;
+  return Array.from({ length: random.below(4) }, (_, i) => {
+    if (random.oneIn(2)) at = term;
+    const data = random.bytes(random.pick([0, 1, 100, 3000]));
+    return { type: random.pick([0, 0, 0, 1, 2]), term: at, index: index + 1 + i, data };
+  });
 }
 
 /** What a leader sends: mostly what follows, now and then from somewhere else or of another term. */
@@ -67,8 +67,8 @@ function appends(random: Random): Message[] {
   return Array.from({ length: 30 }, () => {
     if (random.oneIn(6)) index = random.pick([0, 7, 2 ** 33, indexMax - 1000]);
     if (random.oneIn(6)) term += 1 + random.below(3);
-    const entries = entriesAfter(random, index, term, random.below(4));
     const logTerm = random.oneIn(4) ? term - 1 : term;
+    const entries = entriesAfter(random, { index, logTerm, term });
     const append = message(messageType.app, { term, logTerm, index, entries, commit: random.below(1000) });
     index += entries.length;
     return append;
@@ -163,6 +163,15 @@ test('what no member sends is a fault', () => {
     message(messageType.heartbeat, { term: Number.MAX_SAFE_INTEGER }),
     message(messageType.app, { term: 1, logTerm: 1, index: 4, entries: [entry] }),
     message(messageType.app, { term: 1, logTerm: 1, index: 1, entries: [{ ...entry, term: 2 }] }),
+    message(messageType.app, { term: 3, logTerm: 2, index: 1, entries: [entry] }),
+    message(messageType.app, {
+      term: 3,
+      index: 1,
+      entries: [
+        { ...entry, term: 2 },
+        { ...entry, index: 3 },
+      ],
+    }),
     message(messageType.app, { term: 1, logTerm: 1, index: 1, entries: [{ ...entry, type: 3 as EntryType }] }),
     message(messageType.prop, { entries: [{ ...entry, type: 3 as EntryType }] }),
     message(messageType.snap, { term: 1 }),

@@ -34,7 +34,8 @@ for (const suite of suites) {
 if (failed.length > 0) console.log(`\nfailed: ${failed.map(({ name }) => name).join(', ')}`);
 for (const { name, fault, problems } of failed) {
   console.log(`${name}: ${fault}`);
-  const shown = problems.slice(0, Math.max(3, Math.floor(recapLines / failed.length)));
+  // A suite may say them again itself.
+  const shown = [...new Set(problems)].slice(0, Math.max(3, Math.floor(recapLines / failed.length)));
   for (const line of shown) console.log(`  ${line.slice(0, recapLineMax)}`);
 }
 console.log(`\ninterop: ${passed} passed, ${failed.length} failed`);

@@ -15,6 +15,12 @@ export const suites = [
     proves: "raft says what etcd's says, line by line",
   },
   {
+    name: 'codec',
+    script: 'interop/raft/codec.js',
+    needs: ['go'],
+    proves: "whatever comes as a raft message is read as Go's raftpb reads it",
+  },
+  {
     name: 'clients',
     script: 'interop/clients/run.js',
     needs: ['go', 'python3', 'etcdctl'],

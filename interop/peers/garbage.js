@@ -159,7 +159,12 @@ export function* attacks(victim, seed) {
       204,
       'rejected local Raft message from a peer',
     );
-  yield post('a message of no type', Buffer.from('0863', 'hex'), 400, unreadable);
+  yield post('a message of a type to come', from(99, { term: 9 }), 204, 'ignored Raft message of an unknown type');
+  yield post(
+    'entries of a type to come',
+    from(messageType.app, { term: 9, entries: [entry({ type: 3, index: 1 })] }),
+    400,
+  );
   yield post('a message as from ourselves', from(messageType.voteResp, { term: 9 }, id), 204);
   yield post('an answer of a stranger', from(messageType.appResp, { term: 9 }, 0xdeadn), 204);
   yield post(

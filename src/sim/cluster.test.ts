@@ -37,6 +37,7 @@ test('the same seed is the same run', () => {
 
 /** Seeds that once showed a fault, and what it was. */
 const found: readonly (readonly [seed: number, what: string])[] = [
+  [1185, 'the database that the log rests on, purged for one of a later index that raft never heard of'],
   [1289, 'a lease renewed while a checkpoint of it was on its way, and ended by the next leader as if it had not been'],
   [1017, 'a leader that stops in good order and asks itself to renew a lease, for ever'],
   [4, 'a CORRUPT alarm where no key was alive: hashes that differ by how far compactions had come'],

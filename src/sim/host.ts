@@ -99,6 +99,7 @@ export class SimHost {
     this.databases = databases;
     this.values = values;
     this.#catchUpWith(this.recovered.snapshot.index, values);
+    snaps.releaseDatabases(Number.POSITIVE_INFINITY, () => {});
     const port: World = {
       nowMs: () => this.clockMs * (options.fault === 'clockTooFast' ? 2 : 1),
       wallMs: () => Math.floor(startedWallMs + world.nowMs + world.wallOffsetMs),
@@ -112,7 +113,7 @@ export class SimHost {
         snaps.save(snapshot, (failure) => {
           if (failure !== undefined) throw failure;
           world.counts.snapshots++;
-          snaps.purge(options.snapshotsMax, () => {});
+          snaps.purge(options.snapshotsMax, () => snaps.releaseDatabases(snapshot.metadata.index, () => {}));
           done();
         }),
       release: (index) => writer.release(options.fault === 'releasedTooFar' ? Number.MAX_SAFE_INTEGER : index),

@@ -83,7 +83,7 @@ test('what does not read is put aside, and what is not recorded passed over', ()
   equal(directory.newest([{ term: 1, index: 5 }]), undefined);
 });
 
-test('the oldest of each kind are purged', () => {
+test('the oldest snapshots are purged, and the databases that were overtaken', () => {
   const disk = newDisk(new Random(1));
   const directory = new SnapDirectory(disk, path, crc32c, silentLog);
   for (let index = 1; index <= 7; index++) directory.save(snapshot(index), () => {});
@@ -97,4 +97,17 @@ test('the oldest of each kind are purged', () => {
   while (disk.turn());
   const names = [3, 4, 5, 6, 7].map((index) => snapName(2, index));
   deepEqual(disk.list(path), [...names, '0000000000000006.snap.db'].sort());
+});
+
+// The log came to rest on 3 when the leader that had sent 6 was overthrown before raft heard of it: without its database no start.
+test('a database is not purged for one of a later index', () => {
+  const disk = newDisk(new Random(1));
+  const directory = new SnapDirectory(disk, path, crc32c, silentLog);
+  directory.save(snapshot(3), () => {});
+  for (const index of [3, 6]) disk.open(`${path}/000000000000000${index}.snap.db`);
+  while (disk.turn());
+  directory.purge(1, () => {});
+  directory.releaseDatabases(3, () => {});
+  while (disk.turn());
+  equal(disk.list(path)?.filter((name) => name.endsWith('.snap.db')).length, 2);
 });

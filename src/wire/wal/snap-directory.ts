@@ -74,11 +74,13 @@ export class SnapDirectory {
     this.#removeAll(old, done);
   }
 
-  /** Removes the oldest `.snap` and `.snap.db` files while there are more than `keep` of a kind; 0 keeps all. */
+  /**
+   * Removes the oldest snapshots while there are more than `keep`; 0 keeps all. Databases are not counted: one that raft never
+   * heard of may be of a later index than the one that the log rests on now.
+   */
   purge(keep: number, done: (failure: DiskFailure | undefined) => void): void {
-    const names = keep === 0 ? [] : this.#names();
-    const excess = (suffix: string) => names.filter((name) => name.endsWith(suffix)).slice(0, -keep);
-    this.#removeAll([...excess('.snap'), ...excess('.snap.db')], done);
+    const names = keep === 0 ? [] : this.#names().filter((name) => name.endsWith('.snap'));
+    this.#removeAll(names.slice(0, -keep), done);
   }
 
   #read(name: string): Snapshot | undefined {

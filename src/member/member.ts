@@ -31,6 +31,7 @@ import { AppliedWaits } from './applied-waits.js';
 import type { Applier } from './applier.js';
 import { ApplyTimes } from './apply-times.js';
 import type { Checkpoints } from './checkpoints.js';
+import { ConfChangeProposals } from './conf-change-proposals.js';
 import { type MemberFront, type ProposalWaiter, type ReadWaiter, type RequestField, requestField } from './front.js';
 import { HeartbeatTimes } from './heartbeat-times.js';
 import { faultOf } from './incoming.js';
@@ -97,14 +98,12 @@ export class Member implements MemberFront {
   readonly #reads: ReadIndexing;
   readonly #appliedWaits: AppliedWaits = new AppliedWaits(this);
   readonly #proposals: Proposals;
-  /** Changes of members; they take as long as whoever asks wants to wait. */
-  readonly #confChanges = new Proposals(Number.POSITIVE_INFINITY);
+  readonly #confChanges: ConfChangeProposals;
   readonly #requestTimeoutMs: number;
 
   readonly #batch: ProposalBatch;
   /** What of it only a leader may propose. */
   readonly #leaderOnly = new Set<number>();
-  #gatheredConfChanges: ConfChange[] = [];
   readonly #logWriter: LogWriter;
   readonly #heartbeats: HeartbeatTimes;
   readonly #outbox: Outbox;
@@ -144,6 +143,7 @@ export class Member implements MemberFront {
     this.#reads = new ReadIndexing({ node, ids, log, counters, nowMs, timeoutMs: this.#requestTimeoutMs });
     this.#times = new ApplyTimes({ log, counters, nowMs, warningApplyMs: config.warningApplyMs });
     this.#batch = new ProposalBatch(parts.ids, config.maxRequestBytes);
+    this.#confChanges = new ConfChangeProposals(parts.ids);
     this.#heartbeats = new HeartbeatTimes({
       heartbeatMs: config.heartbeatMs,
       log: parts.log,
@@ -266,11 +266,8 @@ export class Member implements MemberFront {
   }
 
   proposeConfChange(change: Omit<ConfChange, 'id'>, waiter: ProposalWaiter): void {
-    if (this.#stopped) return waiter.failed('stopped');
-    const id = this.#parts.ids.next();
-    const whole = { ...change, id: (BigInt(this.#parts.ids.prefix) << 48n) | BigInt(id) };
-    this.#confChanges.wait(id, waiter, this.#world.nowMs());
-    this.#gatheredConfChanges.push(whole);
+    if (this.#stopped) waiter.failed('stopped');
+    else this.#confChanges.add(change, waiter, this.#world.nowMs());
   }
 
   /**
@@ -302,17 +299,11 @@ export class Member implements MemberFront {
     if (this.leader !== noMember) {
       this.#batch.offer(this.#node, this.isLeader);
       if (this.#batch.isEmpty) this.#leaderOnly.clear();
-      this.#proposeConfChanges();
+      this.#confChanges.offer(this.#node);
       this.#reads.begin();
     }
     this.#drive();
     this.#outbox.flush();
-  }
-
-  #proposeConfChanges(): void {
-    if (this.#gatheredConfChanges.length === 0) return;
-    const changes = this.#gatheredConfChanges;
-    this.#gatheredConfChanges = changes.filter((change) => this.#node.proposeConfChange(change) !== undefined);
   }
 
   /** One heartbeat interval has passed. */
@@ -344,15 +335,7 @@ export class Member implements MemberFront {
     };
     const expired = this.#proposals.expire(nowMs, (startedMs) => timeoutCause(startedMs, facts));
     if (expired > 0) this.#batch.keep((id) => this.#proposals.has(id));
-    if (this.#confChanges.count > 0) this.#dropGoneChanges();
-  }
-
-  /** A change that nobody waits for any more is not proposed to a later leader: whoever asked may have thought better of it. */
-  #dropGoneChanges(): void {
-    if (this.#confChanges.dropGone() === 0) return;
-    this.#gatheredConfChanges = this.#gatheredConfChanges.filter(({ id }) =>
-      this.#confChanges.has(Number(BigInt.asUintN(48, id))),
-    );
+    this.#confChanges.dropGone();
   }
 
   #dropLeaderOnly(): void {

@@ -295,7 +295,7 @@ func (c *Cluster) Add(kind fleet.Kind, asLearner bool) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.retry("MemberAdd", func(ctx context.Context, client *clientv3.Client) error {
+	if err := c.retry("MemberAdd", "etcdserver: Peer URLs already exists", func(ctx context.Context, client *clientv3.Client) error {
 		urls := []string{node.AdvertisedURL()}
 		if asLearner {
 			_, err := client.MemberAddAsLearner(ctx, urls)
@@ -324,7 +324,7 @@ func (c *Cluster) Add(kind fleet.Kind, asLearner bool) (*Node, error) {
 		return nil, err
 	}
 	if asLearner {
-		if err := c.retry("MemberPromote", func(ctx context.Context, client *clientv3.Client) error {
+		if err := c.retry("MemberPromote", "etcdserver: can only promote a learner member", func(ctx context.Context, client *clientv3.Client) error {
 			_, err := client.MemberPromote(ctx, node.ID)
 			return err
 		}); err != nil {
@@ -375,7 +375,7 @@ func (c *Cluster) Remove(node *Node) error {
 	node.setAway(true)
 	node.expectEnd()
 	c.Load.Remove(node.Target)
-	if err := c.retry("MemberRemove", func(ctx context.Context, client *clientv3.Client) error {
+	if err := c.retry("MemberRemove", "etcdserver: member not found", func(ctx context.Context, client *clientv3.Client) error {
 		_, err := client.MemberRemove(ctx, node.ID)
 		return err
 	}); err != nil {
@@ -406,21 +406,30 @@ var notYet = []string{
 	"etcdserver: leader changed",
 }
 
-func (c *Cluster) retry(what string, call func(context.Context, *clientv3.Client) error) error {
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+// retry asks until the change is made. One on its way to a leader that is overthrown is lost, and a member of etcd then waits for it as
+// long as its client does; `made` is what it says when the change was made after all.
+func (c *Cluster) retry(what, made string, call func(context.Context, *clientv3.Client) error) error {
+	unanswered := false
+	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		here := c.Here(nil)
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		at := here[c.Random.IntN(len(here))]
 		err := call(ctx, at.Target.Client)
+		lost := ctx.Err() != nil
 		cancel()
-		if err == nil {
+		if err == nil || unanswered && strings.HasSuffix(err.Error(), made) {
 			return nil
 		}
 		known := slices.ContainsFunc(notYet, func(text string) bool { return strings.HasSuffix(err.Error(), text) })
-		if !known || time.Now().After(deadline) {
+		if !known && !lost || time.Now().After(deadline) {
 			return fmt.Errorf("%s through %s: %w", what, at, err)
 		}
-		c.Story.Count(what+" refused for now", 1)
+		if lost {
+			unanswered = true
+			c.Story.Count(what+" never answered", 1)
+		} else {
+			c.Story.Count(what+" refused for now", 1)
+		}
 	}
 }
 

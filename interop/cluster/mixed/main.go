@@ -114,7 +114,7 @@ func play(c *cluster.Cluster) error {
 			if !strings.Contains(*scenes, "snapshot") {
 				break
 			}
-			if err := fallBehind(c, kind); err != nil {
+			if err := fallBehind(c, kind, round); err != nil {
 				return err
 			}
 			time.Sleep(time.Second)
@@ -144,8 +144,8 @@ func kinds() []fleet.Kind {
 	}
 }
 
-// fallBehind lets a member of this kind need a snapshot, from the other kind where there is one.
-func fallBehind(c *cluster.Cluster, kind fleet.Kind) error {
+// fallBehind lets a member of this kind need a snapshot, from the other kind where there is one: in the first round certainly.
+func fallBehind(c *cluster.Cluster, kind fleet.Kind, round int) error {
 	victim := c.OfKind(kind)
 	sender := c.Sender(kind.Other(), victim)
 	if sender == nil {
@@ -154,6 +154,9 @@ func fallBehind(c *cluster.Cluster, kind fleet.Kind) error {
 	signal := syscall.SIGTERM
 	if c.Random.IntN(2) == 0 {
 		signal = syscall.SIGKILL
+	}
+	if round > 0 {
+		return c.MayNeedSnapshot(victim, sender, signal)
 	}
 	return c.NeedSnapshot(victim, sender, signal)
 }

@@ -11,12 +11,12 @@ export function message(type, from, to, more = {}) {
   return { type, to, from, ...numbers, ...rest, ...more };
 }
 
-/** Appends as a leader sends them, most of which follow, and all other kinds between. */
+/** Appends as a leader sends them, most of which follow, and all other kinds between. None says the one before it again: of those only the last is sent. */
 export function traffic(random, from, to, count) {
-  let [term, index] = [3, 10];
+  let [term, index, jumps] = [3, 10, 0];
   return Array.from({ length: count }, () => {
     if (random.oneIn(3)) return other(random, from, to);
-    if (random.oneIn(9)) index = random.pick([0, 1000, 2 ** 33]);
+    if (random.oneIn(9)) index = random.pick([0, 1000, 2 ** 33]) + 2000 * jumps++;
     if (random.oneIn(20)) term++;
     const size = () => random.pick([0, 1, 100, 300, 5000, random.oneIn(40) ? 2_000_000 : 10]);
     const entries = Array.from({ length: random.below(5) }, (_, i) => ({
@@ -27,7 +27,7 @@ export function traffic(random, from, to, count) {
     }));
     const logTerm = random.oneIn(9) ? term - 1 : term;
     const append = message(messageType.app, from, to, { term, logTerm, index, entries, commit: index });
-    index += entries.length;
+    index += Math.max(entries.length, 1);
     return append;
   });
 }

@@ -8,16 +8,16 @@ const depthOf = (line) => line.search(/\S|$/);
 const tailLines = 6;
 
 /**
- * Passes on what a child says, line by line; the child's `stdout` and `stderr` are pipes.
+ * Passes on to `say` what a child says, line by line; the child's `stdout` and `stderr` are pipes.
  * Resolves when it has ended, and all it said has been passed on, to how it ended and the lines that tell of problems.
  */
-export function follow(child) {
+export function follow(child, say = console.log) {
   const problems = [];
   const tail = [];
   for (const stream of [child.stdout, child.stderr]) {
     let depth = Number.POSITIVE_INFINITY;
     createInterface({ input: stream }).on('line', (line) => {
-      console.log(line);
+      say(line);
       if (tells.test(line)) depth = Math.min(depth, depthOf(line));
       else if (depthOf(line) <= depth) depth = Number.POSITIVE_INFINITY;
       if (depth < Number.POSITIVE_INFINITY) problems.push(line);

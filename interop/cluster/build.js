@@ -34,15 +34,15 @@ function go(...args) {
   if (status !== 0) throw new Error(`go ${args.join(' ')} ended with ${status}`);
 }
 
-/** Resolves to whether the program ended well; what the members said and stored is kept when it did not. */
-export async function play(work, name, dir, flags) {
+/** Resolves to whether the program ended well; what the members said and stored is kept when it did not. `say` takes each line of its output. */
+export async function play(work, name, dir, flags, say = console.log) {
   const child = spawn(
     join(work, name),
     [`-etcd=${join(work, 'etcd')}`, `-quorate=${script}`, `-dir=${join(work, dir)}`, ...flags],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   running.add(child);
-  const { code, problems } = await follow(child);
+  const { code, problems } = await follow(child, say);
   running.delete(child);
   if (code === 0) {
     rmSync(join(work, dir), { recursive: true, force: true });

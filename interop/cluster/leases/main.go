@@ -18,6 +18,7 @@ var (
 	script  = flag.String("quorate", "", "Quorate's script")
 	dir     = flag.String("dir", "", "where data and logs go")
 	spoiler = flag.String("spoiler", "", "the script that spoils a stopped member of ours")
+	ports   = flag.Int("ports", 27100, "the first of the ports taken, for those that run beside others")
 	kinds   = flag.String("kinds", "quorate,quorate,quorate", "whose program each member runs")
 )
 
@@ -32,6 +33,7 @@ type cluster struct {
 
 func main() {
 	flag.Parse()
+	fleet.PortsFrom(*ports)
 	parsed, err := fleet.Kinds(*kinds)
 	if err != nil {
 		panic(err)

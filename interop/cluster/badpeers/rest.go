@@ -224,6 +224,10 @@ func (r *run) wrongToken(list, client, peer string) {
 		}
 		said[kind] = append(said[kind], "ended with "+member.WaitEnd(4*time.Second))
 		log := member.Log()
+		// On a busy machine a start may take longer than that.
+		for deadline := time.Now().Add(20 * time.Second); !strings.Contains(log, "mismatch") && time.Now().Before(deadline); log = member.Log() {
+			time.Sleep(100 * time.Millisecond)
+		}
 		member.Stop(syscall.SIGKILL)
 		for _, line := range []string{
 			"request sent was ignored by remote peer due to cluster ID mismatch", "request sent was ignored; cluster ID mismatch",

@@ -263,6 +263,32 @@ test('a length prefix that lies costs no memory', () => {
   deepEqual(client.kept(), nothingKept);
 });
 
+test('length prefixes over the cap, one after the other', () => {
+  const refused = (length: number, spaceMs = 0) => {
+    const client = rawClient();
+    const frames = Uint8Array.of(0, ...uint32Bytes(length));
+    let i = 0;
+    const taken = flood(
+      client,
+      () => {
+        client.pass(spaceMs);
+        const id = i++ * 2 + 1;
+        return concatBytes([client.openCall(id, path), rawFrame(frameType.data, 0, id, frames)]);
+      },
+      2_000,
+    );
+    return { client, taken };
+  };
+  const lies = refused(0xffff_ffff);
+  endsCalmly(lies.client, 'too_many_resets');
+  ok(lies.taken < 50, `took ${lies.taken}`);
+  const overlong = refused(2_097_153);
+  endsCalmly(overlong.client, 'too_many_resets');
+  ok(overlong.taken < 500, `took ${overlong.taken}`);
+  // An application that tries again and again, fifty times a second, keeps its connection.
+  equal(refused(2_097_153, 20).taken, 2_000);
+});
+
 test('a gzip bomb', () => {
   const silent = new Silent();
   const limits: number[] = [];

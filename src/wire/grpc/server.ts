@@ -121,6 +121,11 @@ const bytesAReset = 8_192;
 /** And what a message costs that would not end at the limit; and one that lied about it, or is no compressed message. */
 const tooLargeResets = 200;
 const bombResets = 1_000;
+/** No gRPC library sends a message longer than this, whatever its prefix says. */
+const sendableBytesMax = 0x7fff_ffff;
+const lyingPrefixResets = 20;
+/** A message that is only too long: an application's mistake, which must not cost the other calls of its connection. */
+const overlongResets = 2;
 
 const statusOk: Header = { name: ':status', value: '200' };
 
@@ -260,6 +265,7 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
   tooLarge(call: ServerCall, length: number): void {
     const text = `grpc: received message larger than max (${length} vs. ${this.#limits.messageBytesMax})`;
     this.fail(call, grpcCode.resourceExhausted, text);
+    this.http2.spend(length > sendableBytesMax ? lyingPrefixResets : overlongResets);
   }
 
   message(call: ServerCall, format: number, bytes: Bytes, start: number, end: number) {

@@ -190,10 +190,25 @@ test('an HPACK bomb: a large entry, named again and again', () => {
   const head = client.requestBlock(path);
   const big = client.encoder.encode([{ name: 'bomb', value: 'x'.repeat(3_000) }]);
   const index = client.encoder.encode([{ name: 'bomb', value: 'x'.repeat(3_000) }]);
-  const block = concatBytes([head, big, ...new Array(16_000).fill(index)]);
-  client.send(rawFrame(frameType.headers, flag.endHeaders, 3, block.subarray(0, 16_384)));
+  const named = (times: number) => concatBytes([head, big, ...new Array(times).fill(index)]);
+  client.send(rawFrame(frameType.headers, flag.endHeaders, 3, named(50)));
   deepEqual(client.resets(3), [errorCode.frameSizeError]);
   equal(client.connection.http2.streams, 1);
+  client.send(rawFrame(frameType.headers, flag.endHeaders, 5, named(100)));
+  endsCalmly(client, 'header list too large');
+});
+
+test('a header list far over the cap is not read to its end', () => {
+  const client = rawClient();
+  const tiny = { name: 'a', value: 'b', index: 'passing' } as const;
+  const list = client.requestBlock(path, new Array(12_000).fill(tiny));
+  let at = 16_384;
+  client.send(rawFrame(frameType.headers, 0, 1, list.subarray(0, at)));
+  for (; at + 16_384 < list.length; at += 16_384) {
+    client.send(rawFrame(frameType.continuation, 0, 1, list.subarray(at, at + 16_384)));
+  }
+  client.send(rawFrame(frameType.continuation, flag.endHeaders, 1, list.subarray(at)));
+  endsCalmly(client, 'header list too large');
 });
 
 test('a slow preface, and slow headers', () => {

@@ -45,7 +45,7 @@ const resetsFirst = 500;
 /** What a stream that breaks a rule costs of them: no honest client's does. */
 const provokedResets = 4;
 /** What a header list over the cap costs of them: its fields are read, to the last, for the sake of the table. */
-const longListResets = 100;
+const longListResets = 200;
 /** A call given up later than this has cost its client a wait, and is no flood. */
 const youngCallMs = 1_000;
 /** grpc-go's ping that asks whether the first GOAWAY has arrived. */
@@ -313,6 +313,7 @@ export class Connection<S extends Stream> implements FrameSink {
   #wholeBlock(bytes: Bytes, at: number, end: number, id: number, ends: boolean) {
     const block = this.#decoder.decode(bytes, at, end);
     if (block === undefined) return this.fail(errorCode.compressionError, 'header block not well formed');
+    if (block.boundless) return this.fail(errorCode.enhanceYourCalm, 'header list too large');
     const stream = this.#streams.get(id);
     if (stream !== undefined) return this.#moreHeaders(stream, block, ends);
     if (!this.#server || id <= this.#remoteIdMax) return this.#lateHeaders(id);

@@ -16,6 +16,8 @@ export class HeaderBlock {
   listBytes = 0;
   /** The list is over the cap: the fields beyond were read for the table's sake, and dropped. */
   tooLarge = false;
+  /** So far over it that it was not read to its end: the table is lost, and the connection with it. */
+  boundless = false;
   /** Found to be a well-formed request, whose `content-length` is known: -1 without one. */
   checked = false;
   contentLength = -1;
@@ -26,6 +28,9 @@ export class HeaderBlock {
 /** Indexed-only blocks remembered, and how long one may be. A client of ours or Go's has one of 5 to 12 bytes a method. */
 const rememberedMax = 16;
 const rememberedBytesMax = 48;
+
+/** A list so many times as large as the cap is no mistake, and not worth reading to its end. */
+const boundlessTimes = 4;
 
 export class HpackDecoder {
   /** A ring, newest at `#newest`. */
@@ -55,7 +60,7 @@ export class HpackDecoder {
     let indexedOnly = true;
     this.#at = start;
     this.#broken = false;
-    while (this.#at < end) {
+    while (this.#at < end && !block.boundless) {
       const byte = bytes[this.#at] as number;
       if (byte >= 0x80) {
         const field = this.#field(this.#integer(bytes, end, 0x7f));
@@ -75,7 +80,9 @@ export class HpackDecoder {
         this.#resize(sizeMax);
       } else if (block.tooLarge) {
         // It will be refused, and this field leaves no trace in the table.
+        const from = this.#at;
         if (!this.#skipLiteral(bytes, end)) return undefined;
+        this.#drop(block, this.#at - from + fieldOverheadBytes);
       } else {
         const field = this.#literal(bytes, end, 0x0f);
         if (field === undefined) return undefined;
@@ -88,9 +95,15 @@ export class HpackDecoder {
   }
 
   #add(block: HeaderBlock, field: HeaderField): void {
+    if (block.listBytes + field.sizeBytes > this.listBytesMax) return this.#drop(block, field.sizeBytes);
     block.listBytes += field.sizeBytes;
-    if (block.listBytes > this.listBytesMax) block.tooLarge = true;
-    else block.fields.push(field);
+    block.fields.push(field);
+  }
+
+  #drop(block: HeaderBlock, sizeBytes: number): void {
+    block.listBytes += sizeBytes;
+    block.tooLarge = true;
+    block.boundless = block.listBytes > this.listBytesMax * boundlessTimes;
   }
 
   #recall(bytes: Bytes, start: number, end: number): HeaderBlock | undefined {

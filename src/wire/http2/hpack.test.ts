@@ -151,6 +151,17 @@ test('a large list is dropped, but read to its end for the sake of the table', (
   deepEqual(decode(decoder, next), ['kept: in the table']);
 });
 
+test('a list many times as large as the cap is left where that is seen', () => {
+  const names = new Array(100).fill(0x82); // `:method: GET`, 42 bytes in the list
+  const bytes = Uint8Array.from(names);
+  const block = new HpackDecoder(500).decode(bytes, 0, bytes.length);
+  equal(block?.boundless, true);
+  ok((block?.listBytes ?? 0) <= 2_042);
+  const literals = Uint8Array.from(new Array(100).fill([0x00, 1, 0x61, 1, 0x62]).flat());
+  equal(new HpackDecoder(500).decode(literals, 0, literals.length)?.boundless, true);
+  equal(new HpackDecoder(1_000).decode(literals, 0, literals.length)?.boundless, false);
+});
+
 test('a secret is marked as never to be indexed', () => {
   const bytes = new HpackEncoder().encode([{ name: 'token', value: 'x', index: 'secret' }]);
   equal((bytes[0] as number) & 0xf0, 0x10);

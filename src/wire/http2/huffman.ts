@@ -130,20 +130,19 @@ export function huffmanText(bytes: Bytes, start: number, end: number): string | 
 export function latin1(bytes: Bytes, start: number, end: number): string {
   if (end - start > 4096) return latin1(bytes, start, start + 4096) + latin1(bytes, start + 4096, end);
   let text = '';
-  for (let at = start; at < end; at += 8) {
-    text +=
-      end - at >= 8
-        ? String.fromCharCode(
-            bytes[at] as number,
-            bytes[at + 1] as number,
-            bytes[at + 2] as number,
-            bytes[at + 3] as number,
-            bytes[at + 4] as number,
-            bytes[at + 5] as number,
-            bytes[at + 6] as number,
-            bytes[at + 7] as number,
-          )
-        : String.fromCharCode(...bytes.subarray(at, end));
+  let at = start;
+  for (; end - at >= 8; at += 8) {
+    text += String.fromCharCode(
+      bytes[at] as number,
+      bytes[at + 1] as number,
+      bytes[at + 2] as number,
+      bytes[at + 3] as number,
+      bytes[at + 4] as number,
+      bytes[at + 5] as number,
+      bytes[at + 6] as number,
+      bytes[at + 7] as number,
+    );
   }
+  for (; at < end; at++) text += String.fromCharCode(bytes[at] as number);
   return text;
 }

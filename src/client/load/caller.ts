@@ -2,7 +2,7 @@
 import type { Bytes } from '../../base/bytes.js';
 import type { CallHead, ClientCall, ClientConnection, ClientEvents } from '../../wire/grpc/client.js';
 import { type GrpcCode, grpcCode } from '../../wire/grpc/service.js';
-import { countKeys } from './work.js';
+import { KeyCounter } from './key-counter.js';
 
 /** Who gives callers work and hears how it went. */
 export interface Employer {
@@ -14,7 +14,7 @@ export interface Employer {
 
 export class Caller implements ClientEvents {
   beganMs = 0;
-  #keys = 0;
+  readonly #counter = new KeyCounter();
 
   constructor(
     readonly employer: Employer,
@@ -23,19 +23,24 @@ export class Caller implements ClientEvents {
 
   begin(request: Bytes, nowMs: number): void {
     this.beganMs = nowMs;
-    this.#keys = 0;
+    this.#counter.reset();
     this.connection.call(this.employer.head, request, this);
   }
 
   message(_call: ClientCall, bytes: Bytes, start: number, end: number): void {
-    if (this.employer.keysAnswered !== undefined) this.#keys = countKeys(bytes, start, end);
+    if (this.employer.keysAnswered !== undefined) this.#counter.add(bytes, start, end);
+  }
+
+  /** A gigabyte is counted as it comes: to hold it would cost this machine more than the server's sending it. */
+  part(call: ClientCall, bytes: Bytes, start: number, end: number): void {
+    this.message(call, bytes, start, end);
   }
 
   ended(_call: ClientCall, code: GrpcCode, text: string): void {
     const { employer } = this;
     if (code !== grpcCode.ok) employer.failed(this, text);
-    else if (employer.keysAnswered !== undefined && employer.keysAnswered !== this.#keys) {
-      employer.failed(this, `${this.#keys} keys answered, not ${employer.keysAnswered}`);
+    else if (employer.keysAnswered !== undefined && employer.keysAnswered !== this.#counter.keys) {
+      employer.failed(this, `${this.#counter.keys} keys answered, not ${employer.keysAnswered}`);
     } else employer.succeeded(this);
   }
 }

@@ -5,7 +5,8 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { noBytes, text, utf8 } from '../../base/bytes.js';
 import { PutRequestSchema, RangeResponseSchema, TxnRequestSchema } from '../../gen/etcdserverpb/rpc_pb.js';
 import { readFlags } from './flags.js';
-import { countKeys, workOf } from './work.js';
+import { KeyCounter } from './key-counter.js';
+import { workOf } from './work.js';
 
 test('a put is aimed at any key', () => {
   const { request } = workOf(readFlags(['--work=put', '--value-bytes=3']));
@@ -26,10 +27,17 @@ test('every key of a transaction is aimed', () => {
   for (const key of [compare[0]?.key, put, range]) equal(text(key ?? noBytes), '/registry/pods/default/000000042');
 });
 
-test('keys of an answer are counted', () => {
+test('keys of an answer are counted, in whatever parts it comes', () => {
   const kvs = ['a', 'b', 'c'].map((key) => ({ key: utf8(key), value: utf8(key.repeat(200)) }));
   const answer = toBinary(RangeResponseSchema, create(RangeResponseSchema, { kvs, count: 3n }));
-  equal(countKeys(answer, 0, answer.length), 3);
+  const counter = new KeyCounter();
+  for (const partBytes of [1, 2, 7, 200, answer.length]) {
+    counter.reset();
+    for (let at = 0; at < answer.length; at += partBytes) {
+      counter.add(answer, at, Math.min(at + partBytes, answer.length));
+    }
+    equal(counter.keys, 3);
+  }
 });
 
 test('a word that is no flag is refused', () => {

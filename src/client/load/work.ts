@@ -9,7 +9,6 @@ import {
   RangeRequestSchema,
   TxnRequestSchema,
 } from '../../gen/etcdserverpb/rpc_pb.js';
-import { Reader } from '../../wire/proto/reader.js';
 import type { LoadFlags } from './flags.js';
 import { AimedRequest, firstKey, keyPrefix } from './request.js';
 
@@ -80,18 +79,4 @@ function txn(flags: LoadFlags): Bytes {
     ],
   });
   return toBinary(TxnRequestSchema, request);
-}
-
-const reader = new Reader();
-const keyValueTag = 0x12;
-
-/** Key-values in a range's answer. */
-export function countKeys(bytes: Bytes, start: number, end: number): number {
-  let keys = 0;
-  reader.open(bytes, start, end);
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === keyValueTag) keys++;
-    reader.skip(tag);
-  }
-  return keys;
 }

@@ -12,6 +12,11 @@ import type { GrpcCode } from './service.js';
 export interface ClientEvents {
   /** One whole message in `bytes[start, end)`: copy what must outlive this call of the function. */
   message(call: ClientCall, bytes: Bytes, start: number, end: number): void;
+  /**
+   * With it, a message of many chunks is not gathered for `message`: its parts come here in order, and `call.partBytesLeft` of it are
+   * still to come. (Copy what must outlive this call of the function.)
+   */
+  part?(call: ClientCall, bytes: Bytes, start: number, end: number): void;
   /** Exactly once, as the last of a call. `code` 0 is success. */
   ended(call: ClientCall, code: GrpcCode, text: string): void;
   /** `call.writable` has become true again. */
@@ -59,6 +64,7 @@ export class ClientCall extends MessageStream {
     readonly timeoutMs: number,
   ) {
     super(0);
+    this.inParts = events.part !== undefined;
   }
 
   get writable(): boolean {

@@ -78,6 +78,11 @@ export class ClientConnection implements StreamEvents<ClientCall>, MessageSink<C
     return this.http2.streams + this.#waiting.length;
   }
 
+  /** Bytes of messages that are not whole yet, or that a paused call has not taken. */
+  get heldBytes(): number {
+    return this.#intake.heldBytes;
+  }
+
   /** A unary call, or a server-streaming one: `message` is copied. `timeoutMs` 0 is none. */
   call(head: CallHead, message: Bytes, events: ClientEvents, timeoutMs = 0): ClientCall {
     const call = new ClientCall(this, head, events, timeoutMs);
@@ -192,6 +197,10 @@ export class ClientConnection implements StreamEvents<ClientCall>, MessageSink<C
     else this.#giveUp(call, grpcCode.internal, `grpc: received unexpected payload format ${format}`);
   }
 
+  part(call: ClientCall, bytes: Bytes, start: number, end: number): void {
+    call.events.part?.(call, bytes, start, end);
+  }
+
   tooLarge(call: ClientCall, length: number): void {
     const reason = `grpc: received message larger than max (${length} vs. ${this.#limits.messageBytesMax})`;
     this.#giveUp(call, grpcCode.resourceExhausted, reason);
@@ -200,7 +209,9 @@ export class ClientConnection implements StreamEvents<ClientCall>, MessageSink<C
   /** The server has ended the stream, and all of its messages have been handed on. */
   #finishInput(call: ClientCall) {
     if (call.ended || call.paused) return;
-    if (call.inbox !== undefined) return this.#finish(call, grpcCode.internal, 'unexpected EOF');
+    if (call.inbox !== undefined || call.partBytesLeft > 0) {
+      return this.#finish(call, grpcCode.internal, 'unexpected EOF');
+    }
     const { status } = call;
     if (status === undefined) {
       return this.#finish(call, grpcCode.internal, 'server closed the stream without sending trailers');
@@ -219,6 +230,8 @@ export class ClientConnection implements StreamEvents<ClientCall>, MessageSink<C
   }
 
   aborted(call: ClientCall, code: number): void {
+    // The server has said all, and wants no more from us (RFC 9113, 8.1): a paused call takes the rest when it goes on.
+    if (code === errorCode.noError && call.status !== undefined && call.paused) return;
     const status = statusOfReset(code);
     if (this.http2.failure === '') this.#finish(call, status.code, status.text);
     else this.#finish(call, grpcCode.unavailable, this.http2.failure);

@@ -27,7 +27,14 @@ export class MessageStream extends Stream {
   loanBytes = 0;
   /** It has been granted; until then the stream waits in line. */
   lent = false;
+  /** Its user takes large messages as they come: see `MessageSink.part`. */
+  inParts = false;
+  /** What is still to come of a message that is handed on in parts. */
+  partBytesLeft = 0;
 }
+
+/** A message of which more than this is still to come is handed on in parts, where its user wants that. */
+const heldBytesMax = 262_144;
 
 export interface IntakeLimits {
   readonly messageBytesMax: number;
@@ -37,6 +44,8 @@ export interface IntakeLimits {
 /** Who takes the messages. */
 export interface MessageSink<S extends MessageStream> {
   message(stream: S, format: number, bytes: Bytes, start: number, end: number): void;
+  /** What has come of a large message, which is not held; `stream.partBytesLeft` follow. Only for streams `inParts`. */
+  part?(stream: S, bytes: Bytes, start: number, end: number): void;
   /** A prefix promised more than may be; to be answered by the stream's end. */
   tooLarge(stream: S, length: number): void;
 }
@@ -80,21 +89,40 @@ export class Intake<S extends MessageStream> {
   #read(stream: S, bytes: Bytes, start: number, end: number): number {
     let at = start;
     stream.reading = true;
-    while (!stream.ended && !stream.paused && end - at >= messagePrefixBytes) {
+    while (!stream.ended && !stream.paused && at < end) {
+      if (stream.partBytesLeft > 0) {
+        at = this.#readPart(stream, bytes, at, end);
+        continue;
+      }
+      if (end - at < messagePrefixBytes) break;
       const length = readUint32(bytes, at + 1);
       if (length > this.limits.messageBytesMax) {
         this.sink.tooLarge(stream, length);
         break;
       }
       const from = at + messagePrefixBytes;
-      if (length > end - from) break;
       const format = bytes[at] as number;
+      if (length > end - from) {
+        if (!stream.inParts || format !== 0 || length - (end - from) <= heldBytesMax) break;
+        stream.partBytesLeft = length;
+        this.#granted(stream, messagePrefixBytes);
+        at = from;
+        continue;
+      }
       at = from + length;
       if (!stream.remoteClosed) this.#granted(stream, messagePrefixBytes + length);
       this.sink.message(stream, format, bytes, from, at);
     }
     stream.reading = false;
     return stream.ended ? end : at;
+  }
+
+  #readPart(stream: S, bytes: Bytes, at: number, end: number): number {
+    const until = Math.min(end, at + stream.partBytesLeft);
+    stream.partBytesLeft -= until - at;
+    if (!stream.remoteClosed) this.#granted(stream, until - at);
+    this.sink.part?.(stream, bytes, at, until);
+    return until;
   }
 
   #readInbox(stream: S): void {

@@ -9,9 +9,10 @@
  *
  * Calls made in one turn of the event loop leave in one write.
  */
-import { connect, type Socket } from 'node:net';
+import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { Bytes } from '../base/bytes.js';
 import { MachineSocket } from '../io/sockets.js';
 import { Turn } from '../io/turn.js';
 import { ClientConnection, type ClientLimits } from '../wire/grpc/client.js';
@@ -31,10 +32,16 @@ export interface Target {
 }
 
 const tickMs = 25;
+const readBytes = 65_536;
+
+/** Who hears what a socket has read. */
+type Hearer = (chunk: Bytes) => void;
 
 export class Dialer {
   readonly turn: Turn;
   readonly #pool = new ChunkPool();
+  /** All sockets read into it, one at a time. No `Buffer`: a `slice` of what came must be a copy. */
+  readonly #inbound = new Uint8Array(readBytes);
   readonly #sockets = new Set<MachineSocket<ClientCall>>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -46,7 +53,8 @@ export class Dialer {
 
   /** A connection ready for calls; fails with the socket's error. */
   async dial(target: Target): Promise<ClientConnection> {
-    const socket = await this.#connect(target);
+    let hearer: Hearer = () => {};
+    const socket = await this.#connect(target, (chunk) => hearer(chunk));
     const held = new MachineSocket<ClientCall>(socket, this.turn, this.nowMs, () => {
       this.#sockets.delete(held);
       target.onGone?.(connection.http2.failure);
@@ -62,15 +70,24 @@ export class Dialer {
     );
     this.#sockets.add(held);
     held.attach(connection);
+    hearer = (chunk) => held.received(chunk);
     this.#timer ??= setInterval(() => this.#tick(), tickMs).unref();
     return connection;
   }
 
-  #connect(target: Target): Promise<Socket> {
+  #connect(target: Target, hear: Hearer): Promise<Socket> {
     const { host = '127.0.0.1', port = 2379, path, tls, dialTimeoutMs = 5_000 } = target;
     const place = path === undefined ? { host, port } : { path };
+    const onread: OnReadOpts = {
+      buffer: this.#inbound,
+      callback: (length) => {
+        hear(this.#inbound.subarray(0, length));
+        return true;
+      },
+    };
     return new Promise((resolve, reject) => {
-      const socket = tls === undefined ? connect(place) : connectTls({ ALPNProtocols: ['h2'], ...tls, ...place });
+      const socket =
+        tls === undefined ? connect({ ...place, onread }) : connectTls({ ALPNProtocols: ['h2'], ...tls, ...place });
       const late = setTimeout(() => socket.destroy(new Error('context deadline exceeded')), dialTimeoutMs);
       const failed = (error: Error) => {
         clearTimeout(late);

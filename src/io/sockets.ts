@@ -50,16 +50,7 @@ export class MachineSocket<S extends Stream> implements Flushable {
     this.#machine = machine;
     const { socket } = this;
     socket.setNoDelay(true);
-    socket.on('data', (chunk) => {
-      const nowMs = this.nowMs();
-      machine.receive(chunk, nowMs);
-      this.turn.begin();
-      const { finished, sender } = machine.http2;
-      if (this.nowMs() - nowMs > chunkMsMax) this.#standBack(machine);
-      if (finished) this.turn.markDirty(this);
-      // Who asks on without taking the answers is not heard until it takes them.
-      if (sender.blocked && sender.queuedBytes > unreadBytesMax) socket.pause();
-    });
+    socket.on('data', (chunk) => this.received(chunk));
     socket.on('drain', () => this.#drained(machine));
     socket.on('end', () => socket.end());
     socket.on('error', () => socket.destroy());
@@ -68,6 +59,20 @@ export class MachineSocket<S extends Stream> implements Flushable {
       this.turn.begin();
       this.onClose(this);
     });
+  }
+
+  /** Bytes from the socket; whoever reads into memory of its own calls this, and may use that again afterwards. */
+  received(chunk: Bytes): void {
+    const machine = this.#machine;
+    if (machine === undefined) return;
+    const nowMs = this.nowMs();
+    machine.receive(chunk, nowMs);
+    this.turn.begin();
+    const { finished, sender } = machine.http2;
+    if (this.nowMs() - nowMs > chunkMsMax) this.#standBack(machine);
+    if (finished) this.turn.markDirty(this);
+    // Who asks on without taking the answers is not heard until it takes them.
+    if (sender.blocked && sender.queuedBytes > unreadBytesMax) this.socket.pause();
   }
 
   /** Reads on when the other sockets have been looked at; the kernel would hand us megabytes of this one first. */

@@ -56,8 +56,8 @@ export class PeerHttp {
       const sent = this.open(place, ask, (message) => gather(message, answerBytesMax, done));
       request = sent;
       sent.on('error', (error) => {
-        // The peer ended a kept connection in the moment in which we took it again: it has not seen the request.
-        if (sent.reusedSocket && again && !over) return begin(false);
+        // The peer may have ended a kept connection in the moment in which we took it again. If it did not, it may have seen the request.
+        if (sent.reusedSocket && again && !over && isUnseen(ask, error)) return begin(false);
         failed(faultText(error));
       });
       sent.end(ask.body);
@@ -83,6 +83,14 @@ export class PeerHttp {
     this.#agent.destroy();
     this.#secureAgent.destroy();
   }
+}
+
+/**
+ * A message to raft must not arrive twice: a forwarded proposal would come true twice. So a post is sent again only where the kernel
+ * would not take it whole; a question may be. Source: `isReplayable` of Go's net/http, which etcd posts with.
+ */
+function isUnseen({ method }: HttpAsk, error: NodeJS.ErrnoException): boolean {
+  return method === 'GET' || error.code === 'EPIPE';
 }
 
 /** Reads the whole body, if it is not too long; `gathered` is called once. */

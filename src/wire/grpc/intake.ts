@@ -34,7 +34,7 @@ export class MessageStream extends Stream {
 }
 
 /** A message of which more than this is still to come is handed on in parts, where its user wants that. */
-const heldBytesMax = 262_144;
+const heldBytesMax = 65_536;
 
 export interface IntakeLimits {
   readonly messageBytesMax: number;

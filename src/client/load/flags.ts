@@ -6,7 +6,7 @@ export interface LoadFlags {
   /** Concurrent callers, and the connections they share. */
   readonly clients: number;
   readonly connections: number;
-  /** Counted seconds, after `warmup` seconds that are not. */
+  /** Counted seconds, after `warmup` seconds that are not (of rest, before a `total`). */
   readonly seconds: number;
   readonly warmup: number;
   /** Stop after so many operations instead. */

@@ -51,6 +51,8 @@ function targetOf(endpoint: string): Target {
 
 async function measure(load: Load, dialer: Dialer) {
   const { flags } = load;
+  // A load that ends by itself has nothing to warm up with: it rests, connected, so that its own start disturbs nobody.
+  if (flags.total > 0) await sleep(flags.warmup * 1000);
   const startMs = dialer.nowMs();
   const pacer = flags.pace > 0 ? setInterval(() => load.pace(startMs, dialer.nowMs()), 1) : undefined;
   if (pacer === undefined) load.start(startMs);

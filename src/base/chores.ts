@@ -34,6 +34,11 @@ export class Chores {
     this.#due.delete(chore);
   }
 
+  /** Whether there is a chore, at work or at rest. */
+  get busy(): boolean {
+    return this.#due.size > 0 && !this.#paused;
+  }
+
   /** Nothing runs until `resume`: what the chores work on is being replaced. */
   pause(): void {
     this.#paused = true;

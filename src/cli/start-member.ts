@@ -9,12 +9,14 @@ import { startHost } from '../io/host.js';
 import { memberDefaults, requestTimeoutMsOf } from '../member/options.js';
 import { keepaliveDefaults } from '../wire/http2/pings.js';
 import { autoCompactionOf } from './auto-compaction.js';
+import { tuneCollector } from './collector.js';
 import { type FeatureName, featureEnabled, featureGates, featureNames } from './feature-gates.js';
 import type { Config } from './options.js';
 import type { RunningMember } from './quorate.js';
 import { startFields } from './start-fields.js';
 
 export async function startConfigured(config: Config, log: Log): Promise<RunningMember> {
+  tuneCollector();
   const counters = new Counters();
   log.info('configuring peer listeners', { 'listen-peer-urls': config.listenPeerUrls });
   log.info('configuring client listeners', { 'listen-client-urls': config.listenClientUrls });

@@ -1,8 +1,11 @@
 /**
  * Drives a member from Node's event loop: what sockets and disk bring in one turn is one batch, and long work runs in slices.
  *
- *     sockets -> services -> [end of turn] member.endTurn, a slice of each chore -> one write per connection
+ *     sockets -> services -> [end of turn] member.endTurn -> one write per connection -> [if there is any] a slice of each chore
  *     disk ----> member.persisted -> [end of turn] ...
+ *
+ * Sockets are looked at before and after each slice, and what they or the disk bring is answered before the next one: a request
+ * waits for no more than the slice that it came in.
  */
 import { performance } from 'node:perf_hooks';
 import type { Chore, Chores } from '../base/chores.js';
@@ -21,6 +24,8 @@ export class Loop {
   readonly #ticker: NodeJS.Timeout;
   readonly #delay: NodeJS.Timeout;
   #rest: NodeJS.Timeout | undefined;
+  /** The next slices, when they are to come at once. */
+  #slices: NodeJS.Immediate | undefined;
   #stopped = false;
   #compactingSinceMs = -1;
   /** The longest that the loop was held since it was last asked. */
@@ -64,19 +69,24 @@ export class Loop {
     member.endTurn();
     if (hub.isBehind) this.#chores.wake(this.#catchUp);
     if (!store.compactor.idle) this.#chores.wake(this.#compact);
-    const restMs = this.#chores.run(performance.now());
-    this.#schedule(restoring.wantsStep ? 0 : restMs);
+    if (restoring.wantsStep) this.#turn.begin();
+    if (this.#chores.busy) this.#slices ??= setImmediate(this.#runSlices);
   }
 
-  #schedule(restMs: number): void {
+  readonly #runSlices = () => {
+    this.#slices = undefined;
+    if (this.#stopped) return;
+    this.#turn.settle();
+    const restMs = this.#chores.run(performance.now());
     if (restMs === 0) {
       // Not before the sockets have been looked at again.
-      setImmediate(() => this.#turn.begin());
+      this.#turn.begin();
+      this.#slices ??= setImmediate(this.#runSlices);
     } else if (restMs < Number.POSITIVE_INFINITY) {
       clearTimeout(this.#rest);
       this.#rest = setTimeout(() => this.#turn.begin(), restMs);
     }
-  }
+  };
 
   #compactSlice(nowMs: number): number {
     const { compactor } = this.#parts.store;
@@ -100,5 +110,6 @@ export class Loop {
     clearInterval(this.#ticker);
     clearInterval(this.#delay);
     clearTimeout(this.#rest);
+    clearImmediate(this.#slices);
   }
 }

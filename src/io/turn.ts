@@ -8,7 +8,7 @@ export interface Flushable {
 
 export class Turn {
   #dirty: Flushable[] = [];
-  #scheduled = false;
+  #scheduled: NodeJS.Immediate | undefined;
   readonly #enders: (() => void)[] = [];
   readonly #end = () => this.#runEnd();
 
@@ -19,9 +19,14 @@ export class Turn {
 
   /** Something has happened: there will be an end of this turn. */
   begin(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(this.#end);
+    this.#scheduled ??= setImmediate(this.#end);
+  }
+
+  /** Ends the turn now, if one has begun: before work that others should not wait for. */
+  settle(): void {
+    if (this.#scheduled === undefined) return;
+    clearImmediate(this.#scheduled);
+    this.#runEnd();
   }
 
   /** Has output now, after it had none. */
@@ -31,7 +36,7 @@ export class Turn {
   }
 
   #runEnd(): void {
-    this.#scheduled = false;
+    this.#scheduled = undefined;
     for (const ender of this.#enders) ender();
     const dirty = this.#dirty;
     this.#dirty = [];

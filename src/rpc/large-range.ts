@@ -14,7 +14,7 @@ export const wholeKeysMax = 4000;
 export const wholeBytesMax = 1 << 17;
 
 const planKeys = 8000;
-/** What one slice may write: some 2 ms of copying out of the value store. */
+/** What one slice may write, in chunks of 64 KiB: half a millisecond of copying out of the value store. */
 const partsPerSlice = 2;
 
 export class LargeRange implements Chore {

@@ -82,13 +82,19 @@ async function scanUnderPuts(server, load) {
   const before = memoryOf(server);
   const peak = { ...before };
   const sampler = setInterval(() => raise(peak, memoryOf(server)), samplePauseMs);
-  // Once uncounted, for puts alone ran code that was warm, too.
-  await generate('own', server, { ...scanned, warmup: 0, total: 1 });
-  const disturbed = startGenerator('own', server, { ...puts, seconds: 600, warmup: settleSeconds });
-  const scan = await generate('own', server, { ...scanned, total: scans });
-  disturbed.stop();
-  const during = await disturbed.result;
-  clearInterval(sampler);
+  try {
+    // Once uncounted, for puts alone ran code that was warm, too.
+    await generate('own', server, { ...scanned, warmup: 0, total: 1 });
+    const disturbed = startGenerator('own', server, { ...puts, seconds: 600, warmup: settleSeconds });
+    const scan = await generate('own', server, { ...scanned, total: scans });
+    disturbed.stop();
+    return figuresOf(alone, scan, await disturbed.result, before, peak);
+  } finally {
+    clearInterval(sampler);
+  }
+}
+
+function figuresOf(alone, scan, during, before, peak) {
   return {
     scanMs: (scan.seconds * 1000) / scan.operations,
     putP99Ms: alone.p99Ms,

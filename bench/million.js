@@ -1,7 +1,7 @@
 /**
  * A million keys of 1 KB in each server: what they cost to hold, to come back to, and to read in one answer while puts go on.
  *
- *     fill -> restart -> puts at a steady pace, undisturbed -> the same puts, while one client ranges over all keys
+ *     fill -> restart -> puts at a steady pace, undisturbed -> one range -> the same puts, while one client ranges over all keys
  *
  * Latencies of paced puts count from when each was due, so a server that stalls is charged for all that stood in line.
  */

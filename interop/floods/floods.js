@@ -68,7 +68,7 @@ function longHeaders(id, bytes) {
   return Buffer.concat(frames);
 }
 
-/** 34 bytes each in the list, five on the wire: 60 KB that stand for 400, where the cap is 64. */
+/** 34 bytes each in the list, five on the wire: 15 KB that stand for 100, and 60 that stand for 400, where the cap is 64. */
 const overCap = block(put, new Array(3_000).fill(['a', 'b']));
 const farOverCap = block(put, new Array(12_000).fill(['a', 'b']));
 

@@ -53,6 +53,7 @@ export class Dialer {
 
   /** A connection ready for calls; fails with the socket's error. */
   async dial(target: Target): Promise<ClientConnection> {
+    // Nothing is read before the turn after the socket has connected, and by then somebody hears.
     let hearer: Hearer = () => {};
     const socket = await this.#connect(target, (chunk) => hearer(chunk));
     const held = new MachineSocket<ClientCall>(socket, this.turn, this.nowMs, () => {

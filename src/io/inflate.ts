@@ -1,6 +1,6 @@
 /** gzip for messages that clients compress, with a bound on what may come out. */
 import { gunzipSync } from 'node:zlib';
-import type { Inflate } from '../wire/grpc/server.js';
+import type { Inflate } from '../wire/grpc/decompression.js';
 
 /** Header and trailer of a gzip member (RFC 1952), which ends with the length of what went into it: `ISIZE`, little-endian. */
 const gzipBytesMin = 18;

@@ -5,7 +5,7 @@
  *     disk ----> member.persisted -> [end of turn] ...
  *
  * Sockets are looked at before and after each slice, and what they or the disk bring is answered before the next one: a request
- * waits for no more than the slice that it came in.
+ * waits for no more than the slices that it came in.
  */
 import { performance } from 'node:perf_hooks';
 import type { Chore, Chores } from '../base/chores.js';

@@ -149,18 +149,24 @@ test('pings, by the rules of grpc-go', () => {
   endsCalmly(patient, 'too_many_pings');
 });
 
-test('a header list over the cap', () => {
-  const client = rawClient();
-  // 33 bytes each in the list, but five on the wire.
-  const tiny = { name: 'a', value: 'b', index: 'passing' } as const;
-  const block = client.requestBlock(path, new Array(4_000).fill(tiny));
-  const parts: Bytes[] = [rawFrame(frameType.headers, 0, 1, block.subarray(0, 16_384))];
+/** So many fields of 34 bytes each in the list, five on the wire. */
+function longList(client: RawClient, fields: number): Bytes {
+  return client.requestBlock(path, new Array(fields).fill({ name: 'a', value: 'b', index: 'passing' }));
+}
+
+/** A header block over as many frames as it needs. */
+function framesOf(id: number, block: Bytes): Bytes[] {
+  const parts: Bytes[] = [rawFrame(frameType.headers, 0, id, block.subarray(0, 16_384))];
   for (let at = 16_384; at < block.length; at += 16_384) {
     const last = at + 16_384 >= block.length;
-    const part = block.subarray(at, at + 16_384);
-    parts.push(rawFrame(frameType.continuation, last ? flag.endHeaders : 0, 1, part));
+    parts.push(rawFrame(frameType.continuation, last ? flag.endHeaders : 0, id, block.subarray(at, at + 16_384)));
   }
-  client.send(...parts);
+  return parts;
+}
+
+test('a header list over the cap', () => {
+  const client = rawClient();
+  client.send(...framesOf(1, longList(client, 4_000)));
   deepEqual(client.resets(1), [errorCode.frameSizeError]);
   // The compression state is unharmed: the next call is understood.
   client.send(client.openCall(3, path));
@@ -169,17 +175,8 @@ test('a header list over the cap', () => {
 
 test('header lists over the cap, one after the other', () => {
   const client = rawClient();
-  const tiny = { name: 'a', value: 'b', index: 'passing' } as const;
-  const list = client.requestBlock(path, new Array(4_000).fill(tiny));
-  const taken = flood(client, (i) => {
-    const id = i * 2 + 1;
-    const parts: Bytes[] = [rawFrame(frameType.headers, 0, id, list.subarray(0, 16_384))];
-    for (let at = 16_384; at < list.length; at += 16_384) {
-      const flags = at + 16_384 >= list.length ? flag.endHeaders : 0;
-      parts.push(rawFrame(frameType.continuation, flags, id, list.subarray(at, at + 16_384)));
-    }
-    return concatBytes(parts);
-  });
+  const list = longList(client, 4_000);
+  const taken = flood(client, (i) => concatBytes(framesOf(i * 2 + 1, list)));
   ok(taken < 25, `took ${taken}`);
   endsCalmly(client, 'too_many_resets');
 });
@@ -200,14 +197,7 @@ test('an HPACK bomb: a large entry, named again and again', () => {
 
 test('a header list far over the cap is not read to its end', () => {
   const client = rawClient();
-  const tiny = { name: 'a', value: 'b', index: 'passing' } as const;
-  const list = client.requestBlock(path, new Array(12_000).fill(tiny));
-  let at = 16_384;
-  client.send(rawFrame(frameType.headers, 0, 1, list.subarray(0, at)));
-  for (; at + 16_384 < list.length; at += 16_384) {
-    client.send(rawFrame(frameType.continuation, 0, 1, list.subarray(at, at + 16_384)));
-  }
-  client.send(rawFrame(frameType.continuation, flag.endHeaders, 1, list.subarray(at)));
+  client.send(...framesOf(1, longList(client, 12_000)));
   endsCalmly(client, 'header list too large');
 });
 
@@ -281,18 +271,12 @@ test('a length prefix that lies costs no memory', () => {
 test('length prefixes over the cap, one after the other', () => {
   const refused = (length: number, spaceMs = 0) => {
     const client = rawClient();
-    const frames = Uint8Array.of(0, ...uint32Bytes(length));
-    let i = 0;
-    const taken = flood(
-      client,
-      () => {
-        client.pass(spaceMs);
-        const id = i++ * 2 + 1;
-        return concatBytes([client.openCall(id, path), rawFrame(frameType.data, 0, id, frames)]);
-      },
-      2_000,
-    );
-    return { client, taken };
+    const prefix = Uint8Array.of(0, ...uint32Bytes(length));
+    const call = (id: number) => {
+      client.pass(spaceMs);
+      return concatBytes([client.openCall(id, path), rawFrame(frameType.data, 0, id, prefix)]);
+    };
+    return { client, taken: flood(client, (i) => call(i * 2 + 1), 2_000) };
   };
   const lies = refused(0xffff_ffff);
   endsCalmly(lies.client, 'too_many_resets');

@@ -110,7 +110,7 @@ export class Intake<S extends MessageStream> {
         continue;
       }
       at = from + length;
-      if (!stream.remoteClosed) this.#granted(stream, messagePrefixBytes + length);
+      this.#granted(stream, messagePrefixBytes + length);
       this.sink.message(stream, format, bytes, from, at);
     }
     stream.reading = false;
@@ -120,7 +120,7 @@ export class Intake<S extends MessageStream> {
   #readPart(stream: S, bytes: Bytes, at: number, end: number): number {
     const until = Math.min(end, at + stream.partBytesLeft);
     stream.partBytesLeft -= until - at;
-    if (!stream.remoteClosed) this.#granted(stream, until - at);
+    this.#granted(stream, until - at);
     this.sink.part?.(stream, bytes, at, until);
     return until;
   }
@@ -145,6 +145,7 @@ export class Intake<S extends MessageStream> {
 
   /** Gives window back for bytes taken, but for what was only lent. */
   #granted(stream: S, length: number): void {
+    if (stream.remoteClosed) return;
     const lent = Math.min(stream.loanBytes, length);
     this.#repay(stream);
     this.http2.granted(stream, length - lent);

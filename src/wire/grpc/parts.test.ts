@@ -11,10 +11,10 @@ import { type Call, grpcCode, type Method } from './service.js';
 const path = '/test.Large/Answers';
 const head = new CallHead(path, 'localhost');
 
-/** Answers each message with what it is told to. */
+/** Keeps its calls for the test to answer. */
 class Answering implements Method {
   readonly kind = 'bidi';
-  calls: Call[] = [];
+  readonly calls: Call[] = [];
   open(call: Call): void {
     this.calls.push(call);
   }

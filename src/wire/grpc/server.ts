@@ -22,6 +22,7 @@ import { type ChunkPool, chunkBytes } from '../http2/output.js';
 import { errorCode, flag, frameHeaderBytes, frameType, writeFrameHeader } from '../http2/protocol.js';
 import { copyBytes } from '../http2/sender.js';
 import type { StreamEvents } from '../http2/stream-events.js';
+import { decompress, type Inflate } from './decompression.js';
 import { Intake, type IntakeLimits, type MessageSink } from './intake.js';
 import { messagePrefixBytes, sendMessage, writePrefix } from './messages.js';
 import { PlainExchange, type PlainHandler } from './plain.js';
@@ -30,17 +31,6 @@ import { ServerCall } from './server-call.js';
 import { type GrpcCode, grpcCode, type Services } from './service.js';
 import { type SlowCallOptions, SlowCalls } from './slow-calls.js';
 import { encodeStatusText } from './status.js';
-
-/**
- * Undoes a compression: the message, or why not. No more than `limitBytes` may come out: `tooLarge` when the message itself
- * says that more would, a `bomb` when it says otherwise, and that was found out by the work.
- */
-export type Inflate = (
-  bytes: Bytes,
-  start: number,
-  end: number,
-  limitBytes: number,
-) => Bytes | 'tooLarge' | 'bomb' | 'malformed';
 
 export interface GrpcLimits extends ConnectionLimits, IntakeLimits {
   /** Unfinished messages, or answers that wait, in one connection's memory before further calls are refused. */
@@ -114,15 +104,9 @@ interface ServerParts {
   readonly held: { bytes: number };
 }
 
-/** What compresses better than this was made to. Text comes to 20 at most, and messages are mostly less. */
-const honestRatio = 32;
-/** Bytes beyond it that cost as much as a call given up. */
-const bytesAReset = 8_192;
-/** And what a message costs that would not end at the limit; and one that lied about it, or is no compressed message. */
-const tooLargeResets = 200;
-const bombResets = 1_000;
 /** No gRPC library sends a message longer than this, whatever its prefix says. */
 const sendableBytesMax = 0x7fff_ffff;
+/** What such a prefix costs its sender, in calls given up. */
 const lyingPrefixResets = 20;
 /** A message that is only too long: an application's mistake, which must not cost the other calls of its connection. */
 const overlongResets = 2;
@@ -274,29 +258,10 @@ export class ServerConnection implements StreamEvents<ServerCall>, MessageSink<S
       return this.fail(call, grpcCode.internal, `grpc: received unexpected payload format ${format}`);
     }
     const inflate = this.#inflate[call.head?.encoding ?? ''];
-    if (inflate === undefined) {
-      return this.fail(call, grpcCode.internal, 'grpc: compressed flag set with identity or empty encoding');
-    }
-    const max = this.#limits.messageBytesMax;
-    const message = inflate(bytes, start, end, max);
-    if (message === 'malformed') {
-      this.fail(call, grpcCode.internal, 'grpc: failed to decompress the message: gzip: invalid header');
-      // How far it went well before is not known: it may have been as much work as a bomb.
-      return this.http2.spend(tooLargeResets);
-    }
-    if (message === 'tooLarge' || message === 'bomb') {
-      const text = `grpc: received message after decompression larger than max ${max}`;
-      this.fail(call, grpcCode.resourceExhausted, text);
-      return this.http2.spend(message === 'bomb' ? bombResets : tooLargeResets);
-    }
-    this.#chargeInflation(end - start, message.length);
-    this.#deliver(call, message, 0, message.length);
-  }
-
-  /** A few bytes that become megabytes cost us a millisecond: who sends one such message after the other is sent away. */
-  #chargeInflation(fromBytes: number, toBytes: number): void {
-    const beyond = toBytes - fromBytes * honestRatio;
-    if (beyond >= bytesAReset) this.http2.spend(Math.floor(beyond / bytesAReset));
+    const undone = decompress(inflate, bytes, start, end, this.#limits.messageBytesMax);
+    if (undone.message === undefined) this.fail(call, undone.code, undone.text);
+    if (undone.resets > 0) this.http2.spend(undone.resets);
+    if (undone.message !== undefined) this.#deliver(call, undone.message, 0, undone.message.length);
   }
 
   #deliver(call: ServerCall, bytes: Bytes, start: number, end: number) {

@@ -44,7 +44,7 @@ const resetsPerSecond = 200;
 const resetsFirst = 500;
 /** What a stream that breaks a rule costs of them: no honest client's does. */
 const provokedResets = 4;
-/** What a header list over the cap costs of them: its fields are read, to the last, for the sake of the table. */
+/** What a header list over the cap costs of them: its fields are read for the sake of the table. */
 const longListResets = 200;
 /** A call given up later than this has cost its client a wait, and is no flood. */
 const youngCallMs = 1_000;
